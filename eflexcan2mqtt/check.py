@@ -1,0 +1,83 @@
+"""A configuration in, what is wrong with its CAN interface and its broker out.
+
+Each check is a sentence and whether it is good news.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from .config import Can, Mqtt
+from .sinks.client import failure, make_client
+from .sources import can_bus
+
+BROKER_S = 5.0
+BUS_S = 3.0
+
+
+class Finding(NamedTuple):
+    """What a check found."""
+
+    good: bool
+    text: str
+
+
+def bus(config: Can) -> Finding:
+    """Open the bus and listen for the batteries."""
+    try:
+        opened = can_bus.open_bus(config)
+    except can_bus.BUS_ERRORS as error:
+        return Finding(False, f"{config.channel}: {can_bus.reason(error)}")
+    heard = set()
+    try:
+        deadline = time.monotonic() + BUS_S
+        while (left := deadline - time.monotonic()) > 0:
+            message = opened.recv(left)
+            if message is not None and can_bus.is_ours(message):
+                heard.add(message.arbitration_id & 0xF)
+    except can_bus.BUS_ERRORS as error:
+        return Finding(False, f"{config.channel}: {can_bus.reason(error)}")
+    finally:
+        with suppress(*can_bus.BUS_ERRORS):
+            opened.shutdown()
+    if not heard:
+        return Finding(
+            False,
+            f"{config.channel}: open, but no battery has said anything for {BUS_S:g} s; "
+            f"is the bank on, the cable right and the bus set to {config.bitrate} bit/s?",
+        )
+    return Finding(True, f"{config.channel}: hears {len(heard)} batteries")
+
+
+def broker(config: Mqtt) -> Finding:
+    """Connect under an id of our own: the daemon's would throw the running one out."""
+    name = f"{config.hostname}:{config.port}"
+    done = threading.Event()
+    found = [Finding(False, f"{name}: takes the connection, but does not answer")]
+
+    def conclude(good: bool, text: str) -> None:
+        if not done.is_set():
+            found[0] = Finding(good, f"{name}: {text}")
+            done.set()
+
+    def on_connect(_: Any, __: Any, ___: Any, reason: Any, ____: Any) -> None:
+        if reason.is_failure:
+            conclude(False, f"the broker refuses us: {reason}")
+        else:
+            conclude(True, f"accepts us, arrays go to '{config.topic}' with QoS {config.qos}")
+
+    def on_disconnect(_: Any, __: Any, ___: Any, reason: Any, ____: Any) -> None:
+        conclude(False, f"takes the connection, but does not speak MQTT ({reason})")
+
+    client = make_client(config, f"{config.client_id}-check")
+    client.on_connect = on_connect
+    client.on_connect_fail = lambda *_: conclude(False, failure()[1])
+    client.on_disconnect = on_disconnect
+    client.connect_async(config.hostname, config.port, config.keepalive)
+    client.loop_start()
+    if done.wait(BROKER_S):
+        client.disconnect()
+    return found[0]

@@ -1,0 +1,54 @@
+"""The two blocks of a battery's burst and the frames that carry them. No I/O.
+
+Battery n (1..15) sends STATUS in eleven frames with id 0x100+n, then CELLS in
+seven with id 0x600+n.  Each frame has 8 data bytes: a marker that numbers the
+frame within its block, and 7 bytes of payload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+Frame = tuple[int, bytes, float]
+"""Arbitration id (11 bit), data, and time in seconds since the epoch."""
+
+BATTERIES = range(1, 16)
+FRAME_BYTES = 8
+PAYLOAD_BYTES = FRAME_BYTES - 1
+SILENCE_S = 3.0
+"""A bank that has said nothing for so long is gone, and its cycle is over."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One of the two blocks: where its frames are found and how they are numbered.
+
+    ``byte_order`` is struct's sign for the numbers in it.
+    """
+
+    name: str
+    base_id: int
+    markers: bytes
+    byte_order: str
+
+    @property
+    def size(self) -> int:
+        """The payload of all its frames together, in bytes."""
+        return PAYLOAD_BYTES * len(self.markers)
+
+
+STATUS = Block("STATUS", 0x100, bytes(range(0x01, 0x0C)), ">")
+CELLS = Block("CELLS", 0x600, bytes([0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x11]), "<")
+BLOCKS = (STATUS, CELLS)
+
+OUR_IDS = frozenset(block.base_id + battery for block in BLOCKS for battery in BATTERIES)
+"""The only arbitration ids that batteries use."""
+
+
+def burst(battery: int, status: bytes, cells: bytes) -> Iterator[tuple[int, bytes]]:
+    """Cut the two payloads of one battery into the 18 frames it sends: (id, data)."""
+    for block, payload in zip(BLOCKS, (status, cells), strict=True):
+        for index, marker in enumerate(block.markers):
+            part = payload[index * PAYLOAD_BYTES : (index + 1) * PAYLOAD_BYTES]
+            yield block.base_id + battery, bytes([marker]) + part

@@ -1,0 +1,123 @@
+"""A record in, a reading out, and back; both made from the field table. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from operator import itemgetter
+from struct import Struct, calcsize, pack_into
+from typing import Any
+
+from .assembler import Record
+from .blocks import BLOCKS, CELLS, STATUS, Block
+from .fields import FIELDS, TIME, Derived, Field, shown
+
+Reading = dict[str, Any]
+"""One battery, ready for JSON: the keys of a stage, in their order."""
+
+
+class DecodeError(ValueError):
+    """A record that holds something no battery sends: names battery, field and bytes."""
+
+
+class Decoder:
+    """Turns records into readings of one stage.
+
+    Each block is unpacked by one struct, made from the fields that the stage needs.
+    """
+
+    def __init__(self, stage: str) -> None:
+        fields = shown(stage)
+        needed = {key for each in fields if isinstance(each, Derived) for key in each.of}
+        sent = [
+            each
+            for each in FIELDS
+            if isinstance(each, Field) and (each in fields or each.key in needed)
+        ]
+        # The unpacked values stand in one row, behind the record's own parts.
+        places: dict[str, slice | int] = {STATUS.name: 0, CELLS.name: 1, TIME: 2}
+        self._structs = []
+        start = 3
+        for block in BLOCKS:
+            struct, found = _layout(block, sent, start)
+            self._structs.append(struct)
+            places.update(found)
+            start += len(struct.unpack(bytes(block.size)))
+        self._plan = [(each.key, _convert(each), _get(each, places)) for each in fields]
+
+    def __call__(self, record: Record) -> Reading:
+        """Decode; raises DecodeError."""
+        status, cells = self._structs
+        _, status_bytes, cells_bytes, time = record
+        row = (
+            status_bytes,
+            cells_bytes,
+            time,
+            *status.unpack(status_bytes),
+            *cells.unpack(cells_bytes),
+        )
+        try:
+            return {key: convert(get(row)) for key, convert, get in self._plan}
+        except ValueError:
+            raise next(self._culprits(record, row)) from None
+
+    def _culprits(self, record: Record, row: tuple[Any, ...]) -> Iterator[DecodeError]:
+        for key, convert, get in self._plan:
+            try:
+                convert(get(row))
+            except ValueError as error:
+                raw = get(row).hex(" ").upper()
+                yield DecodeError(f"battery {record.battery}: {key}: bytes {raw}: {error}")
+
+
+def encode(reading: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """Make the two blocks a battery sends for a reading: STATUS and CELLS.
+
+    The inverse of decoding.  Bytes that the reading does not tell are taken from its
+    ``raw_status`` and ``raw_cells``, or else are 0.  Raises ValueError or struct.error
+    for a value that does not fit.
+    """
+    status = bytearray.fromhex(reading.get("raw_status", "00" * STATUS.size))
+    cells = bytearray.fromhex(reading.get("raw_cells", "00" * CELLS.size))
+    for each in FIELDS:
+        if isinstance(each, Field) and each.key in reading:
+            payload = status if each.block is STATUS else cells
+            raw = each.value.encode(reading[each.key])
+            if each.mask is not None:
+                raw = payload[each.offset] & ~each.mask | raw << _shift(each.mask)
+            values = raw if isinstance(raw, list) else (raw,)
+            pack_into(each.block.byte_order + each.format, payload, each.offset, *values)
+    return bytes(status), bytes(cells)
+
+
+def _layout(block: Block, fields: list[Field], start: int) -> tuple[Struct, dict[str, slice | int]]:
+    """One struct for these fields of a block, and where each one's values stand in the row."""
+    layout, end = block.byte_order, 0
+    places: dict[str, slice | int] = {}
+    last: slice | int = 0
+    for each in sorted((f for f in fields if f.block is block), key=lambda f: f.offset):
+        if each.offset >= end:
+            count = len(Struct(each.format).unpack(bytes(calcsize(each.format))))
+            last = start if count == 1 else slice(start, start + count)
+            start += count
+            layout += f"{each.offset - end}x{each.format}"
+            end = each.offset + calcsize(block.byte_order + each.format)
+        # else: other bits of the byte before
+        places[each.key] = last
+    return Struct(f"{layout}{block.size - end}x"), places
+
+
+def _get(each: Field | Derived, places: dict[str, slice | int]) -> Callable[[Any], Any]:
+    keys = each.of if isinstance(each, Derived) else (each.key,)
+    return itemgetter(*(places[key] for key in keys))
+
+
+def _convert(each: Field | Derived) -> Callable[[Any], Any]:
+    decode = each.value.decode
+    if isinstance(each, Derived) or each.mask is None:
+        return decode
+    mask, shift = each.mask, _shift(each.mask)
+    return lambda raw: decode((raw & mask) >> shift)
+
+
+def _shift(mask: int) -> int:
+    return (mask & -mask).bit_length() - 1

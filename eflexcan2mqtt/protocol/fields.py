@@ -1,0 +1,183 @@
+"""The field table: all that is known of a battery's bytes, and how well. Data only.
+
+FIELDS is the one place that knows an offset, a divisor or a unit.  Decoding,
+encoding, the order of the JSON keys and the README's table are made from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .blocks import CELLS, STATUS, Block
+from .values import (
+    PROBES,
+    BitOf,
+    Celsius,
+    Choice,
+    Hex,
+    Letter,
+    Numbers,
+    Probes,
+    Serial,
+    Tenths,
+    Value,
+    View,
+    Whole,
+    WorstAlarm,
+)
+
+STAGES = ("documented", "extended", "experimental")
+"""How much a payload shows; each stage adds to the one before."""
+DOCUMENTED, EXTENDED, EXPERIMENTAL = STAGES
+
+CONFIRMED = "confirmed"  # checked against the vendor's BMS software, and the frames agree
+DERIVED = "derived"  # follows from the frames
+REPORTED = "reported"  # decoded so by others; our frames cannot test it
+HYPOTHESIS = "hypothesis"  # fits, but unproven
+
+TIME = "time"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A value that a battery sends.
+
+    ``offset`` counts the payload bytes of ``block``; ``format`` is struct's, without
+    the byte order.  ``mask`` picks bits of a single byte.  ``unit`` is '' for a number
+    without one.  ``evidence`` is one of the four words above.
+    """
+
+    key: str
+    stage: str
+    block: Block
+    offset: int
+    format: str
+    mask: int | None
+    value: Value
+    unit: str
+    evidence: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A value that follows from others: from fields by their keys, from a whole block
+    by its name, or from the time of the battery's last frame."""
+
+    key: str
+    stage: str
+    of: tuple[str, ...]
+    value: View
+    unit: str
+    evidence: str
+    meaning: str
+
+
+# One burst of battery 1 (software 4006), a letter under each byte that is understood,
+# ?? where nobody knows, .. for what this battery has no cell or probe for.
+#
+#   STATUS
+#   01 01 0E 02 13 FF FD 47    n battery_number          N batteries_in_system
+#      n  N  V  V  A  A  S     V battery_voltage         A battery_current    S battery_soc
+#   02 03 00 00 02 12 01 01    r relays                  1 alarm_level_1
+#      r  1  1  v  v  ?? ??    v system_average_voltage
+#   03 01 F4 02 58 00 01 2A    c charge_current_limit    d discharge_current_limit
+#      c  c  d  d  ?? ?? ??
+#   04 0C F7 01 0C F7 01 64    X max_cell_voltage        x its cell
+#      X  X  x  M  M  m  h     M min_cell_voltage        m its cell           h state_of_health
+#   05 43 3F 35 00 02 7B FA    T max_temp                t min_temp           p their probes
+#      T  t  p  E  E  E  E     E lifetime_discharge_energy
+#   06 02 15 FF FF 00 00 19    P pre_volt                I insulation_resistance
+#      P  P  I  I  ?? a  a     a average_temp
+#   07 00 00 00 00 0F A6 61    2 alarm_level_2           3 alarm_level_3
+#      2  2  3  3  w  w  H     w software_version        H hardware_version
+#   08 22 11 00 75 46 03 BB
+#      i  i  i  i  i  i  i     i battery_id
+#   09 13 95 BA EE 00 00 01
+#      ?? ?? ?? ?? ?? ?? ??    the first four never change in one battery
+#   0A 00 00 00 00 00 02 15
+#      ?? ?? ?? ?? ?? q  q     q voltage_at_68
+#   0B 00 00 00 00 00 00 01
+#      ?? ?? ?? ?? ?? ?? ??
+#
+#   CELLS
+#   01 F7 0C F7 0C F7 0C F7
+#      C  C  C  C  C  C  C     C cell_voltages
+#   02 0C F7 0C F7 0C F7 0C
+#      C  C  C  C  C  C  C
+#   03 F7 0C F7 0C F7 0C F7
+#      C  C  C  C  C  C  C
+#   04 0C F7 0C F7 0C F7 0C
+#      C  C  C  C  C  C  C
+#   05 F7 0C F7 0C 00 00 00
+#      C  C  C  C  .. .. ..    cells 17..21
+#   06 00 00 00 00 00 00 00
+#      .. .. .. .. .. .. ..
+#   11 41 40 3F 40 43 43 00
+#      K  K  K  K  K  K  ..    K temps, and a seventh probe
+
+RELAY = Choice("Break", "Make")
+EACH_CELL = "16H"
+EACH_PROBE = f"{PROBES}B"
+ALARM_LEVELS = ("alarm_level_1", "alarm_level_2", "alarm_level_3")
+
+# In the order of the JSON.
+# fmt: off
+FIELDS: tuple[Field | Derived, ...] = (
+    Field("battery_id",                DOCUMENTED, STATUS, 49, "7s", None, Serial(),  "",   CONFIRMED,  "serial number"),
+    Field("battery_number",            DOCUMENTED, STATUS,  0, "B",  None, Whole(),   "",   CONFIRMED,  "number of the battery in the bank, 1..15"),
+    Field("batteries_in_system",       DOCUMENTED, STATUS,  1, "B",  None, Whole(),   "",   CONFIRMED,  "how many batteries the bank has"),
+    Field("battery_soc",               DOCUMENTED, STATUS,  6, "B",  None, Whole(),   "%",  CONFIRMED,  "state of charge"),
+    Field("battery_voltage",           DOCUMENTED, STATUS,  2, "H",  None, Tenths(),  "V",  CONFIRMED,  "sum of the cells, rounded down"),
+    Field("battery_current",           DOCUMENTED, STATUS,  4, "h",  None, Tenths(),  "A",  CONFIRMED,  "current; negative while discharging (the sign was seen at rest only)"),
+    Field("system_average_voltage",    DOCUMENTED, STATUS, 10, "H",  None, Tenths(),  "V",  CONFIRMED,  "mean voltage of the bank; all batteries send the same"),
+    Field("pre_volt",                  DOCUMENTED, STATUS, 35, "H",  None, Tenths(),  "V",  CONFIRMED,  "voltage at the pre-charge circuit; near battery_voltage"),
+    Field("insulation_resistance",     DOCUMENTED, STATUS, 37, "H",  None, Whole(),   "",   CONFIRMED,  "insulation resistance; its unit is unknown (65535 from all)"),
+    Field("software_version",          DOCUMENTED, STATUS, 46, "H",  None, Whole(),   "",   CONFIRMED,  "version of the battery's software"),
+    Field("hardware_version",          DOCUMENTED, STATUS, 48, "1s", None, Letter(),  "",   CONFIRMED,  "version of the battery's hardware"),
+    Field("lifetime_discharge_energy", DOCUMENTED, STATUS, 31, "I",  None, Whole(),   "",   CONFIRMED,  "energy delivered over the battery's life; probably Wh, unproven"),
+    Field("cell_voltages",             DOCUMENTED, CELLS,   0, EACH_CELL, None, Numbers(), "mV", CONFIRMED, "voltages of cells 1..16"),
+
+    Field("max_cell_voltage",          EXTENDED,   STATUS, 21, "H",  None, Whole(),   "mV", DERIVED,    "highest cell voltage"),
+    Field("max_cell_voltage_num",      EXTENDED,   STATUS, 23, "B",  None, Whole(),   "",   DERIVED,    "the cell with it, from 1; the first on a tie"),
+    Field("min_cell_voltage",          EXTENDED,   STATUS, 24, "H",  None, Whole(),   "mV", DERIVED,    "lowest cell voltage"),
+    Field("min_cell_voltage_num",      EXTENDED,   STATUS, 26, "B",  None, Whole(),   "",   DERIVED,    "the cell with it, from 1; the first on a tie"),
+    Derived("alarm_status",            EXTENDED,   ALARM_LEVELS, WorstAlarm(),        "",   REPORTED,   "worst level with an alarm: 1 (relays open), 2, 3 (mild: a full bank has it) or Normal"),
+    Field("charge_relay_status",       EXTENDED,   STATUS,  7, "B",  0x01, RELAY,     "",   REPORTED,   "Make (closed) or Break (open)"),
+    Field("discharge_relay_status",    EXTENDED,   STATUS,  7, "B",  0x02, RELAY,     "",   REPORTED,   "Make (closed) or Break (open)"),
+    Field("precharge_relay_status",    EXTENDED,   STATUS,  7, "B",  0x08, RELAY,     "",   REPORTED,   "Make (closed) or Break (open)"),
+    Field("temps",                     EXTENDED,   CELLS,  42, EACH_PROBE, None, Probes(), "°C", DERIVED, "temperatures of probes 1..6; null where none is fitted"),
+    Field("charge_current_limit",      EXTENDED,   STATUS, 14, "H",  None, Tenths(),  "A",  DERIVED,    "highest charge current that the battery allows now"),
+    Field("max_temp",                  EXTENDED,   STATUS, 28, "B",  None, Celsius(), "°C", DERIVED,    "highest probe temperature"),
+    Field("min_temp",                  EXTENDED,   STATUS, 29, "B",  None, Celsius(), "°C", DERIVED,    "lowest probe temperature"),
+    Field("average_temp",              EXTENDED,   STATUS, 40, "h",  None, Whole(),   "°C", DERIVED,    "mean of the probes, rounded down"),
+
+    Field("discharge_current_limit",   EXPERIMENTAL, STATUS, 16, "H", None, Tenths(), "A",  HYPOTHESIS, "highest discharge current allowed (60.0 from all)"),
+    Field("state_of_health",           EXPERIMENTAL, STATUS, 27, "B", None, Whole(),  "%",  HYPOTHESIS, "state of health (100 from all)"),
+    Field("max_temp_num",              EXPERIMENTAL, STATUS, 30, "B", 0x0F, Whole(),  "",   DERIVED,    "the probe with max_temp, from 1"),
+    Field("min_temp_num",              EXPERIMENTAL, STATUS, 30, "B", 0xF0, Whole(),  "",   DERIVED,    "the probe with min_temp, from 1"),
+    Field("voltage_at_68",             EXPERIMENTAL, STATUS, 68, "H", None, Tenths(), "V",  HYPOTHESIS, "another voltage, 0 to 0.2 V above pre_volt"),
+    Field("alarm_level_1",             EXPERIMENTAL, STATUS,  8, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 1, the worst (0 from all)"),
+    Field("alarm_level_2",             EXPERIMENTAL, STATUS, 42, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 2; bit 12: probes 8 °C or more apart (derived)"),
+    Field("alarm_level_3",             EXPERIMENTAL, STATUS, 44, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 3, the mildest; bit 12: probes 5 °C or more apart (derived)"),
+    Derived("high_voltage_warning",    EXPERIMENTAL, ("alarm_level_3",), BitOf(3),    "",   HYPOTHESIS, "bit 3 of alarm_level_3"),
+    Derived("raw_status",              EXPERIMENTAL, (STATUS.name,), Hex(),           "",   CONFIRMED,  "the 77 payload bytes of STATUS, hexadecimal"),
+    Derived("raw_cells",               EXPERIMENTAL, (CELLS.name,),  Hex(),           "",   CONFIRMED,  "the 49 payload bytes of CELLS, hexadecimal"),
+
+    Derived("time",                    DOCUMENTED, (TIME,), Whole(),                  "s",  CONFIRMED,  "when the battery's last frame came, in whole seconds since 1970 (UTC)"),
+)
+# fmt: on
+
+
+def shown(stage: str) -> tuple[Field | Derived, ...]:
+    """The fields of a stage, in the order of the JSON."""
+    stages = STAGES[: STAGES.index(stage) + 1]
+    return tuple(field for field in FIELDS if field.stage in stages)
+
+
+def field(key: str) -> Field:
+    """The field that a battery sends under this key; KeyError if there is none."""
+    for each in FIELDS:
+        if each.key == key and isinstance(each, Field):
+            return each
+    raise KeyError(key)

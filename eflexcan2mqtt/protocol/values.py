@@ -1,0 +1,183 @@
+"""How raw numbers of a block become values, and back: one small class for each way.
+
+``decode`` takes what struct unpacked and returns what the JSON shows, or raises
+ValueError saying what it expected; ``encode`` is its inverse, where there is one.
+``json_type`` is how the README's table calls the value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+PROBES = 6
+
+
+class View(Protocol):
+    """What the JSON shows of something raw."""
+
+    json_type: str
+
+    def decode(self, raw: Any, /) -> Any: ...
+
+
+class Value(View, Protocol):
+    """A view that can be turned back."""
+
+    def encode(self, value: Any, /) -> Any: ...
+
+
+class Whole:
+    """A whole number as it stands."""
+
+    json_type = "integer"
+    # A C function: the identity, at half the price of a Python one.
+    decode = encode = staticmethod(int)
+
+
+class Tenths:
+    """A number in tenths of its unit."""
+
+    json_type = "number"
+    # raw / 10, never raw * 0.1: 53.3 and not 53.300000000000004.
+    decode = staticmethod((10).__rtruediv__)
+
+    @staticmethod
+    def encode(value: float) -> int:
+        return round(value * 10)
+
+
+class Celsius:
+    """A temperature that is sent 40 above its value in °C."""
+
+    json_type = "integer"
+    OFFSET = 40
+
+    def decode(self, raw: int) -> int:
+        return raw - self.OFFSET
+
+    def encode(self, value: int) -> int:
+        return value + self.OFFSET
+
+
+class Probes:
+    """The temperatures of the probes, keyed by their number; None where none is fitted."""
+
+    json_type = "object"
+    _probe = Celsius()
+
+    def decode(self, raw: Sequence[int]) -> dict[str, int | None]:
+        return {
+            str(number): self._probe.decode(value) if value else None
+            for number, value in enumerate(raw, 1)
+        }
+
+    def encode(self, value: dict[str, int | None]) -> list[int]:
+        probes = [value[str(number)] for number in range(1, PROBES + 1)]
+        return [0 if each is None else self._probe.encode(each) for each in probes]
+
+
+class Numbers:
+    """A row of whole numbers."""
+
+    json_type = "list of integers"
+
+    @staticmethod
+    def decode(raw: Sequence[int]) -> list[int]:
+        return list(raw)
+
+    encode = decode
+
+
+class Choice:
+    """A bit with a word for 0 and a word for 1."""
+
+    json_type = "string"
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def decode(self, raw: int) -> str:
+        return self.words[raw]
+
+    def encode(self, value: str) -> int:
+        return self.words.index(value)
+
+
+class Letter:
+    """One visible ASCII character."""
+
+    json_type = "string"
+
+    def decode(self, raw: bytes) -> str:
+        if not 0x21 <= raw[0] <= 0x7E:
+            raise ValueError("expected a visible ASCII character")
+        return raw.decode("ascii")
+
+    def encode(self, value: str) -> bytes:
+        return value.encode("ascii")
+
+
+class Serial:
+    """The serial number of a battery.
+
+    Two BCD bytes (year, month), one byte that is printed in decimal, one BCD byte,
+    a letter, and a 16-bit number that is printed with at least four digits:
+    22 11 00 54 46 27 0F is 2211054F9999.
+    """
+
+    json_type = "string"
+    _PARTS = re.compile(r"(\d\d)(\d\d)(\d{1,3})(\d\d)([A-Za-z])(\d{4,5})")
+
+    def decode(self, raw: bytes) -> str:
+        text = raw.hex()
+        letter = chr(raw[4])
+        if not (text[:4] + text[6:8]).isdecimal() or not ("A" <= letter.upper() <= "Z"):
+            raise ValueError("expected BCD, BCD, number, BCD, ASCII letter, number, number")
+        return f"{text[:4]}{raw[2]}{text[6:8]}{letter}{raw[5] << 8 | raw[6]:04d}"
+
+    def encode(self, value: str) -> bytes:
+        parts = self._PARTS.fullmatch(value)
+        if parts is None:
+            raise ValueError(f"{value!r}: expected a serial number like 2211054F9999")
+        year, month, number, line, letter, count = parts.groups()
+        return (
+            bytes.fromhex(year + month)
+            + bytes([int(number)])
+            + bytes.fromhex(line)
+            + letter.encode("ascii")
+            + int(count).to_bytes(2, "big")
+        )
+
+
+class Hex:
+    """A whole block, as hexadecimal digits."""
+
+    json_type = "string"
+    decode = staticmethod(bytes.hex)
+    encode = staticmethod(bytes.fromhex)
+
+
+class WorstAlarm:
+    """The worst level with an alarm, from the words of the three levels."""
+
+    json_type = "string"
+
+    def decode(self, words: Sequence[int]) -> str:
+        for level, word in enumerate(words, 1):
+            if word:
+                return str(level)
+        return "Normal"
+
+
+class BitOf:
+    """Whether one bit of another field is set."""
+
+    json_type = "boolean"
+
+    def __init__(self, bit: int) -> None:
+        self.bit = bit
+
+    def decode(self, word: int) -> bool:
+        return bool(word >> self.bit & 1)

@@ -1,0 +1,38 @@
+"""Recorded frames in, the same frames out at the pace of their recording."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+from ..protocol.blocks import Frame
+
+LONGEST_WAIT_S = 60.0
+"""The clock of a Pi without a battery jumps by months: no recorded gap is waited out longer."""
+
+_EARLY_S = 0.002  # not worth a sleep
+
+
+class Paced:
+    """Holds each frame back until it is due; ``speed`` 2 is twice as fast as recorded, 0 at once.
+
+    Waits by the monotonic clock.  A recorded time that goes back is not waited for.
+    ``time`` is the recorded time of the newest frame.
+    """
+
+    def __init__(self, frames: Iterable[Frame | None], speed: float) -> None:
+        self.time = 0.0
+        self._frames = frames
+        self._speed = speed
+
+    def __iter__(self) -> Iterator[Frame | None]:
+        due = time.monotonic()
+        for frame in self._frames:
+            if frame is not None:
+                before, self.time = self.time or frame[2], frame[2]
+                if self._speed and self.time > before:
+                    due += min((self.time - before) / self._speed, LONGEST_WAIT_S)
+                    early = due - time.monotonic()
+                    if early > _EARLY_S:
+                        time.sleep(early)
+            yield frame
