@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -152,7 +152,7 @@ def _to_mqtt(
     sink.start()
     try:
         bridge.run(stop.until(frames))
-        with stop:
+        with suppress(Stopped), stop:
             left = sink.drain(DRAIN_S)
     finally:
         sink.close(CLOSE_S)

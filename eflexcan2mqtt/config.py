@@ -25,9 +25,7 @@ class ConfigError(Exception):
 
 def _setting(default: Any, parse: Callable[[str], Any] = str, secret: bool = False) -> Any:
     """A field of a section; ``parse`` raises ValueError saying what it expected."""
-    return dataclasses.field(
-        default=default, repr=not secret, metadata={"parse": parse, "secret": secret}
-    )
+    return dataclasses.field(default=default, repr=not secret, metadata={"parse": parse})
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ def load(path: Path) -> Config:
             try:
                 value = field.metadata["parse"](text)
             except ValueError as error:
-                complaints.append((line, f"[{name}] {key} = {_shown(field, text)}: {error}"))
+                complaints.append((line, f"[{name}] {key} = {_shown(text)}: {error}"))
                 value = field.default
             found[name, key] = (line, value)
     values = {
@@ -185,8 +183,6 @@ def _hint(section: str, key: str) -> str:
     return parsers.did_you_mean(key, _SECTIONS[section].__dataclass_fields__)
 
 
-def _shown(field: dataclasses.Field[Any], value: str) -> str:
-    if field.metadata["secret"]:
-        return "'…'"
-    # A password may stand in an address, too.
+def _shown(value: str) -> str:
+    # A password may stand in an address.
     return "'" + re.sub(r"//.*@", "//…@", value) + "'"

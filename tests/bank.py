@@ -34,7 +34,7 @@ def cycles(batteries: list[int], count: int, start: float = START) -> Iterator[l
     """The frames of so many cycles, a list of them for each burst, told apart by their SOC."""
     for cycle in range(count):
         for place, battery in enumerate(batteries):
-            yield sent(battery, start + cycle * CYCLE_S + place * 0.02, battery_soc=cycle)
+            yield sent(battery, start + cycle * CYCLE_S + place * 0.02, battery_soc=cycle % 256)
 
 
 def published(frames: Any, stage: str = "documented") -> list[list[dict[str, Any]]]:

@@ -58,7 +58,8 @@ class Decoder:
         try:
             return {key: convert(get(row)) for key, convert, get in self._plan}
         except ValueError:
-            raise next(self._culprits(record, row)) from None
+            culprit, *_ = self._culprits(record, row)
+            raise culprit from None
 
     def _culprits(self, record: Record, row: tuple[Any, ...]) -> Iterator[DecodeError]:
         for key, convert, get in self._plan:

@@ -109,7 +109,9 @@ class MqttSink:
             offline = self._hand_over(self._status_topic, b"offline", _STATUS_QOS, self._statuses)
             while offline in self._statuses and time.monotonic() < deadline:
                 time.sleep(_POLL_S)
-            self._client.disconnect()
+        connected = self._client.is_connected()
+        self._client.disconnect()
+        if connected:
             self._disconnected.wait(max(0.0, deadline - time.monotonic()))
         if left := self.undelivered():
             log.warning("%s: %d arrays were not delivered", self._link.name, left)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import string
+from contextlib import suppress
+from itertools import pairwise
 from struct import calcsize
 
 import pytest
@@ -27,7 +29,7 @@ def numbers(of: Field) -> st.SearchStrategy[int]:
     return st.integers(0, 2**size - 1)
 
 
-def values_of(of: Field) -> st.SearchStrategy:
+def values_of(of: Field) -> st.SearchStrategy:  # noqa: PLR0911 (one a class)
     """All that a field can say."""
     value = of.value
     if isinstance(value, values.Serial):
@@ -75,17 +77,15 @@ def test_encoding_what_was_decoded_gives_the_bytes(reading, status, cells):
 @given(st.binary(min_size=77, max_size=77), st.binary(min_size=49, max_size=49))
 def test_any_bytes_decode_or_raise_a_decode_error(status, cells):
     for stage in STAGES:
-        try:
-            Decoder(stage)(Record(7, status, cells, 0.0))
-        except DecodeError as error:
-            assert str(error).startswith("battery 7: ")
+        with suppress(DecodeError):
+            assert Decoder(stage)(Record(7, status, cells, 5.0))["time"] == 5
 
 
 @given(READINGS)
 def test_each_stage_says_the_same_with_more_or_fewer_keys(reading):
     record = Record(1, *encode(reading), 5.0)
     readings = [Decoder(stage)(record) for stage in STAGES]
-    for less, more in zip(readings, readings[1:], strict=False):
+    for less, more in pairwise(readings):
         assert less.items() <= more.items()
 
 

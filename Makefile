@@ -1,0 +1,57 @@
+# make demo   a simulated bank, through a private mosquitto, to a real subscriber
+# make test   all tests
+# make lint   ruff and mypy
+# make lock   new lock files from pyproject.toml
+
+PYTHON ?= python3
+VENV ?= .venv
+# How long the demo runs; empty: until Ctrl-C.
+SECONDS =
+
+PIP = $(VENV)/bin/pip --disable-pip-version-check install --quiet --require-hashes
+SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
+BROKER = mosquitto mosquitto_sub mosquitto_passwd openssl
+
+.PHONY: demo test lint lock mosquitto
+
+demo: $(VENV)/installed mosquitto
+	$(VENV)/bin/python -m tests.demo $(if $(SECONDS),--seconds $(SECONDS))
+
+test: $(VENV)/installed-test mosquitto
+	$(VENV)/bin/python -m pytest --cov $(TESTS)
+
+lint: $(VENV)/installed-lint
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+$(VENV)/installed: requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -r requirements.lock
+	touch $@
+
+$(VENV)/installed-test: $(VENV)/installed requirements-test.lock pyproject.toml
+	$(PIP) -r requirements-test.lock
+	$(VENV)/bin/pip --disable-pip-version-check install --quiet --no-deps --editable .
+	touch $@
+
+$(VENV)/installed-lint: $(VENV)/installed requirements-lint.lock
+	$(PIP) -r requirements-lint.lock
+	touch $@
+
+# mosquitto lives in /usr/sbin, where only root looks.
+mosquitto:
+	@PATH="$$PATH:/usr/sbin"; for program in $(BROKER); do command -v $$program; done \
+	  | wc -l | grep -qx $(words $(BROKER)) || \
+	  { $(SUDO) apt-get update -qq && \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
+	      mosquitto mosquitto-clients openssl >/dev/null; }
+
+LOCK = $(VENV)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.10 \
+  --generate-hashes --no-header
+
+lock: $(VENV)/installed
+	$(VENV)/bin/pip install --quiet uv
+	$(LOCK) --output-file requirements.lock
+	$(LOCK) --group test --output-file requirements-test.lock
+	$(LOCK) --group lint --output-file requirements-lint.lock

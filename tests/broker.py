@@ -1,0 +1,112 @@
+"""A real mosquitto in its own process on loopback, and a real subscriber to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+MOSQUITTO = shutil.which("mosquitto", path=os.environ["PATH"] + os.pathsep + "/usr/sbin")
+LONGEST_WAIT_S = 20.0
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
+    """Poll until it holds; fails after a bounded time."""
+    deadline = time.monotonic() + LONGEST_WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {LONGEST_WAIT_S:g} s for {what}"
+        time.sleep(0.02)
+
+
+class Broker:
+    """A mosquitto that can be stopped, killed, frozen and started again on its port."""
+
+    def __init__(self, folder: Path, *settings: str, port: int | None = None) -> None:
+        self.port = port or free_port()
+        self.log = folder / f"mosquitto-{self.port}.log"
+        self._config = folder / f"mosquitto-{self.port}.conf"
+        self._process: subprocess.Popen[bytes] | None = None
+        lines = [
+            f"listener {self.port} 127.0.0.1",
+            "persistence false",
+            "user root",  # as root it would become a user that cannot read the test's files
+            *(settings or ["allow_anonymous true"]),
+        ]
+        self._config.write_text("\n".join(lines) + "\n")
+
+    def start(self) -> Broker:
+        assert MOSQUITTO, "mosquitto is not installed; make test installs it"
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [MOSQUITTO, "-c", self._config], stdout=log, stderr=log
+            )
+        wait_until(self._answers, "mosquitto")
+        return self
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self.log.read_text()
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def send(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def freeze(self) -> None:
+        self.send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self.send(signal.SIGCONT)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+class Subscriber:
+    """Remembers what arrives on the topics it has subscribed to."""
+
+    def __init__(self, port: int, topic: str = "eflexbatteries/#") -> None:
+        self.messages: list[tuple[str, bytes, bool]] = []
+        self._subscribed = threading.Event()
+        self._topic = topic
+        self._client = paho.Client(CallbackAPIVersion.VERSION2)
+        self._client.reconnect_delay_set(1, 1)
+        self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=2)
+        self._client.on_subscribe = lambda *_: self._subscribed.set()
+        self._client.on_message = lambda _, __, message: self.messages.append(
+            (message.topic, message.payload, message.retain)
+        )
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        assert self._subscribed.wait(LONGEST_WAIT_S)
+
+    def payloads(self, topic: str = "eflexbatteries") -> list[bytes]:
+        return [payload for name, payload, _ in self.messages if name == topic]
+
+    def statuses(self) -> list[bytes]:
+        return self.payloads("eflexbatteries/status")
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()

@@ -1,0 +1,91 @@
+"""Fixtures that start real programs and end them."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .broker import Broker, Subscriber
+
+MAIN = Path(__file__).parents[1] / "main.py"
+
+
+@pytest.fixture
+def make_broker(tmp_path):
+    """Brokers by their settings, ended with the test."""
+    made = []
+
+    def make(*settings, port=None):
+        made.append(Broker(tmp_path, *settings, port=port))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.kill()
+
+
+@pytest.fixture
+def broker(make_broker):
+    """A running broker that lets everybody in."""
+    return make_broker().start()
+
+
+@pytest.fixture
+def subscribe():
+    """Subscribers by their port, ended with the test."""
+    made = []
+
+    def make(port, topic="eflexbatteries/#"):
+        made.append(Subscriber(port, topic))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
+def start(tmp_path):
+    """main.py in the background, in an empty folder; killed with the test."""
+    started = []
+
+    def start(*arguments, **options):
+        process = subprocess.Popen(
+            [sys.executable, MAIN, *map(str, arguments)],
+            cwd=tmp_path,
+            text=True,
+            stdout=options.pop("stdout", subprocess.PIPE),
+            stderr=options.pop("stderr", subprocess.PIPE),
+            **options,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for each in started:
+        if each.poll() is None:
+            each.send_signal(signal.SIGCONT)
+            each.kill()
+        each.communicate()
+
+
+@pytest.fixture
+def run(tmp_path):
+    """main.py to its end, in an empty folder."""
+
+    def run(*arguments, timeout=30, **options):
+        return subprocess.run(
+            [sys.executable, MAIN, *map(str, arguments)],
+            cwd=tmp_path,
+            text=True,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+            **options,
+        )
+
+    return run

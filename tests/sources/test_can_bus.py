@@ -1,0 +1,168 @@
+"""Frames come from real python-can buses, through everything that can happen to them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import can
+import pytest
+
+from eflexcan2mqtt.config import Can
+from eflexcan2mqtt.protocol.blocks import OUR_IDS
+from eflexcan2mqtt.sources import can_bus
+from tests.bank import sent
+
+FRAME = sent(1)[0]
+
+
+@pytest.fixture
+def channel(request):
+    """A virtual bus of the test's own."""
+    return request.node.name
+
+
+@pytest.fixture
+def peer(channel):
+    """The other end of that bus."""
+    with can.Bus(interface="virtual", channel=channel) as bus:
+        yield bus
+
+
+@pytest.fixture
+def source(channel):
+    """Our end, opened with the first frame."""
+    frames = can_bus.frames(Can(interface="virtual", channel=channel))
+    yield frames
+    frames.close()
+
+
+def message(can_id=FRAME[0], data=FRAME[1], **options):
+    return can.Message(
+        arbitration_id=can_id,
+        data=data,
+        is_extended_id=options.pop("is_extended_id", False),
+        **options,
+    )
+
+
+def later(*calls, after=0.3):
+    """Make calls from another thread, once the source is waiting."""
+
+    def work():
+        time.sleep(after)
+        for call in calls:
+            call()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def test_frames_of_the_bus_arrive_with_the_time_of_their_arrival(peer, source):
+    thread = later(lambda: [peer.send(message(*frame[:2])) for frame in sent(1)])
+    before = time.time()
+    found = [next(source) for _ in range(18)]
+    thread.join()
+    assert [each[:2] for each in found] == [each[:2] for each in sent(1)]
+    for _, data, stamp in found:
+        assert isinstance(data, bytes)
+        assert before <= stamp <= time.time()
+
+
+NOT_OURS = [
+    message(is_extended_id=True),
+    message(0x10123, is_extended_id=True),
+    message(data=None, is_remote_frame=True, dlc=8),
+    message(is_error_frame=True),
+    message(data=FRAME[1][:7]),
+    message(data=FRAME[1], is_fd=True),
+    *(message(can_id) for can_id in range(0x800) if can_id not in OUR_IDS),
+]
+
+
+def test_only_data_frames_of_batteries_pass(peer, source):
+    """No extended, remote, error or short frame, no CAN FD, and no other id."""
+    thread = later(
+        lambda: [peer.send(each) for each in NOT_OURS],
+        lambda: peer.send(message()),
+    )
+    assert next(source)[:2] == FRAME[:2]
+    thread.join()
+
+
+@pytest.mark.parametrize("foreign", NOT_OURS[:7], ids=str)
+def test_the_gate_in_code_holds_without_the_filters_of_the_interface(foreign):
+    """A few foreign frames slip in while a bus is opened."""
+    assert not can_bus.is_ours(foreign)
+    assert can_bus.is_ours(message())
+
+
+def test_three_seconds_without_a_battery_are_a_silence(peer, source):
+    thread = later(*[lambda: peer.send(message(0x123)), lambda: time.sleep(0.5)] * 6)
+    begun = time.monotonic()
+    assert next(source) is None
+    assert 3 <= time.monotonic() - begun < 5
+    thread.join()
+
+
+def test_a_missing_interface_is_said_once_and_tried_again(caplog):
+    """This kernel may know no CAN at all, or no can77: either is one line, in its words."""
+    caplog.set_level(logging.INFO)
+    source = can_bus.frames(Can(channel="can77"))
+    assert [next(source) for _ in range(3)] == [None] * 3
+    [line] = caplog.messages
+    assert line.startswith("can77: ")
+    assert line.endswith("; trying again until it works")
+    source.close()
+
+
+def test_a_bus_that_breaks_is_opened_again(channel, peer, caplog, monkeypatch):
+    """python-can says that the bus failed: closed, waited, opened; said once each way."""
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(can_bus, "QUICK_RETRY_S", 0.1)
+    source = can_bus.frames(Can(interface="virtual", channel=channel))
+    thread = later(lambda: peer.send(message()))
+    assert next(source)[:2] == FRAME[:2]
+    thread.join()
+    [ours] = [
+        each for each in can_bus.can.interfaces.virtual.channels[channel] if each is not peer.queue
+    ]
+    ours.put(Broken())
+    assert next(source) is None
+    thread = later(lambda: peer.send(message()))
+    assert next(source)[:2] == FRAME[:2]
+    thread.join()
+    assert caplog.messages[0] == f"{channel}: open"
+    assert caplog.messages[1] == f"{channel}: Network is down; trying again until it works"
+    assert caplog.messages[2].startswith(f"{channel}: back after ")
+    source.close()
+
+
+class Broken:
+    """What makes a real virtual bus fail like a SocketCAN one whose link is down."""
+
+    @property
+    def is_extended_id(self):
+        raise can.CanOperationError("Error receiving: Network is down", 100)
+
+
+def test_an_interface_that_needs_what_is_not_installed_says_so(caplog):
+    source = can_bus.frames(Can(interface="canalystii", channel="0"))
+    assert next(source) is None
+    assert "trying again" in caplog.messages[-1]
+    source.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(19, "whatever"), "No such device"),
+        (can.CanOperationError("Network is down", 100), "Network is down"),
+        (can.CanInitializationError("no adapter"), "no adapter"),
+        (ValueError(), "ValueError"),
+    ],
+)
+def test_the_reason_is_given_in_the_words_of_the_system(error, words):
+    assert can_bus.reason(error) == words

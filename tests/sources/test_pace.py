@@ -1,0 +1,44 @@
+"""Recordings are played at their pace, whatever their clock did."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from eflexcan2mqtt.sources import pace
+from eflexcan2mqtt.sources.pace import Paced
+
+
+def frames(*times):
+    return [(0x101, b"", each) for each in times]
+
+
+def took(played):
+    begun = time.monotonic()
+    list(played)
+    return time.monotonic() - begun
+
+
+@pytest.mark.parametrize(("speed", "seconds"), [(1, 0.4), (2, 0.2), (0.5, 0.8)])
+def test_speed_is_a_factor(speed, seconds):
+    assert seconds <= took(Paced(frames(100.0, 100.2, 100.4), speed)) < seconds + 0.3
+
+
+def test_speed_zero_waits_for_nothing():
+    assert took(Paced(frames(0.5, 1e9), 0)) < 0.2
+
+
+def test_a_clock_set_back_is_not_waited_for():
+    assert took(Paced(frames(1e9, 5.0, 5.1), 1)) < 0.4
+
+
+def test_a_clock_set_forward_is_waited_for_no_longer_than_the_bound(monkeypatch):
+    monkeypatch.setattr(pace, "LONGEST_WAIT_S", 0.2)
+    assert 0.2 <= took(Paced(frames(5.0, 1e9), 1)) < 0.5
+
+
+def test_silence_passes_through_and_time_is_the_newest_frames():
+    played = Paced([*frames(5.0), None, *frames(7.0)], 0)
+    assert [each and each[2] for each in played] == [5.0, None, 7.0]
+    assert played.time == 7.0

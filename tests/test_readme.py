@@ -1,0 +1,58 @@
+"""What the README and the change log say is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from eflexcan2mqtt import __version__
+from eflexcan2mqtt.config import Can, Logging, Mqtt
+from eflexcan2mqtt.protocol.fields import FIELDS, STAGES
+
+HOME = Path(__file__).parents[1]
+README = (HOME / "README.md").read_text()
+
+
+def field_table():
+    """The README's table of all fields, as the field table makes it."""
+    rows = ["| key | type | unit | meaning | how well known |", "|---|---|---|---|---|"]
+    for stage in STAGES:
+        rows.append(f"| **{stage}** | | | | |")
+        rows += [
+            f"| `{each.key}` | {each.value.json_type} | {each.unit} | {each.meaning} "
+            f"| {each.evidence} |"
+            for each in FIELDS
+            if each.stage == stage
+        ]
+    return "\n".join(rows)
+
+
+def test_the_table_of_fields_is_that_of_the_code():
+    """If not, copy what is printed here."""
+    found = re.search(r"\| key \| type \|.*?(?=\n\n)", README, re.DOTALL)
+    print(field_table())
+    assert found
+    assert found[0] == field_table()
+
+
+def test_every_setting_is_in_the_table_of_settings():
+    for section in (Logging, Can, Mqtt):
+        for key in section.__dataclass_fields__:
+            assert re.search(rf"^\| `{key}` \|", README, re.MULTILINE), key
+
+
+def test_every_file_that_is_linked_is_there():
+    for target in re.findall(r"\]\(([^)#]+)\)|src=\"([^\"]+)\"", README):
+        path = "".join(target)
+        if not path.startswith("https://"):
+            assert (HOME / path).exists(), path
+
+
+def test_the_first_screen_has_the_two_commands():
+    first = README.splitlines()[:40]
+    assert "make demo SECONDS=10" in "\n".join(first)
+    assert "make test" in "\n".join(first)
+
+
+def test_the_change_log_tells_of_this_version():
+    assert f"## {__version__}" in (HOME / "CHANGELOG.md").read_text()
