@@ -8,8 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from .broker import Broker, Subscriber
+
+# A busy machine is no bug.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 MAIN = Path(__file__).parents[1] / "main.py"
 
