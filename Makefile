@@ -32,7 +32,8 @@ $(VENV)/installed: requirements.lock
 
 $(VENV)/installed-test: $(VENV)/installed requirements-test.lock pyproject.toml
 	$(PIP) -r requirements-test.lock
-	$(VENV)/bin/pip --disable-pip-version-check install --quiet --no-deps --editable .
+	$(VENV)/bin/pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation \
+	  --editable .
 	touch $@
 
 $(VENV)/installed-lint: $(VENV)/installed requirements-lint.lock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,6 +98,8 @@ def _source(text: str) -> Source:
         return Source(SIMULATOR, name or str(DEFAULT_BATTERIES))
     if not text:
         raise argparse.ArgumentTypeError("expected can, simulator, a file or -")
+    if re.fullmatch(r"v?can\d+", text) and not Path(text).exists():
+        raise argparse.ArgumentTypeError(f"'{text}': no such file; did you mean 'can:{text}'?")
     return Source(LOG, text)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 
-from .protocol.assembler import Assembler, Start
-from .protocol.blocks import SILENCE_S, Frame
+from .protocol.assembler import Assembler, Record, Start
+from .protocol.blocks import SILENT_TICKS, Frame
 from .protocol.cycle import Cycle
 from .protocol.decode import DecodeError, Decoder, Reading
 
@@ -30,38 +30,30 @@ class Bridge:
         self._decode = Decoder(stage)
         self._cycle = Cycle()
         self._publish = publish
-        self._failing: dict[int, str] = {}  # what was last said about a battery
-        self._silent = False
+        self._failing: set[tuple[int, str]] = set()  # battery and field that were told
 
     def run(self, frames: Iterable[Frame | None]) -> None:
-        """Take frames until there are no more; None stands for 3 s without any.
+        """Take frames until there are no more; None stands for a second without any.
 
         The last cycle is published, too.
         """
         feed = self.assembler.feed
+        silent = 0
         for frame in frames:
             if frame is None:
-                self._say_silent(True)
-                self._wrap(self._cycle.close())
+                silent += 1
+                if silent == SILENT_TICKS:
+                    self._wrap(self._cycle.close())
                 continue
+            silent = 0
             self.frames += 1
             event = feed(*frame)
             if event is None:
                 continue
             if isinstance(event, Start):
-                self._say_silent(False)
                 self._wrap(self._cycle.start(event.battery))
-                continue
-            try:
-                reading = self._decode(event)
-            except DecodeError as error:
-                self.undecodable += 1
-                if self._failing.get(event.battery) != str(error):
-                    self._failing[event.battery] = str(error)
-                    log.warning("%s; the battery is left out", error)
             else:
-                self._failing.pop(event.battery, None)
-                self._cycle.add(reading)
+                self._add(event)
         self._wrap(self._cycle.close())
 
     def summary(self) -> str:
@@ -72,14 +64,21 @@ class Bridge:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(lost.items()))
         return f"frames: {self.frames}, cycles: {self.cycles}, dropped blocks: {reasons or 'none'}"
 
+    def _add(self, record: Record) -> None:
+        try:
+            reading = self._decode(record)
+        except DecodeError as error:
+            self.undecodable += 1
+            if (error.battery, error.key) not in self._failing:
+                self._failing.add((error.battery, error.key))
+                log.warning("%s; the battery is left out", error)
+            return
+        if self._failing:
+            self._failing = {each for each in self._failing if each[0] != record.battery}
+        self._cycle.add(reading)
+
     def _wrap(self, cycle: list[Reading]) -> None:
         if cycle:
             self.cycles += 1
+            log.debug("cycle of %d batteries; %s", len(cycle), self.summary())
             self._publish(cycle)
-
-    def _say_silent(self, silent: bool) -> None:
-        if silent and not self._silent:
-            log.warning("no battery has said anything for %g s", SILENCE_S)
-        elif self._silent and not silent:
-            log.info("the batteries are back")
-        self._silent = silent

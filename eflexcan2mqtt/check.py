@@ -1,4 +1,4 @@
-"""A configuration in, what is wrong with its CAN interface and its broker out.
+"""A configuration in, what is wrong with its input and its broker out.
 
 Each check is a sentence and whether it is good news.
 """
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from .config import Can, Mqtt
 from .sinks.client import failure, make_client
 from .sources import can_bus
+from .sources.lines import Lines
 
 BROKER_S = 5.0
 BUS_S = 3.0
@@ -52,16 +53,28 @@ def bus(config: Can) -> Finding:
     return Finding(True, f"{config.channel}: hears {len(heard)} batteries")
 
 
+def log(name: str) -> Finding:
+    """Open a log."""
+    try:
+        lines = Lines(name)
+    except OSError as error:
+        return Finding(False, f"{name}: {error.strerror}")
+    return Finding(True, f"{name}: can be read, {lines.size} bytes")
+
+
 def broker(config: Mqtt) -> Finding:
     """Connect under an id of our own: the daemon's would throw the running one out."""
     name = f"{config.hostname}:{config.port}"
     done = threading.Event()
-    found = [Finding(False, f"{name}: takes the connection, but does not answer")]
+    found = [Finding(False, f"{name}: does not answer")]
 
     def conclude(good: bool, text: str) -> None:
         if not done.is_set():
             found[0] = Finding(good, f"{name}: {text}")
             done.set()
+
+    def on_socket_open(*_: object) -> None:
+        found[0] = Finding(False, f"{name}: takes the connection, but does not answer")
 
     def on_connect(_: Any, __: Any, ___: Any, reason: Any, ____: Any) -> None:
         if reason.is_failure:
@@ -73,6 +86,7 @@ def broker(config: Mqtt) -> Finding:
         conclude(False, f"takes the connection, but does not speak MQTT ({reason})")
 
     client = make_client(config, f"{config.client_id}-check")
+    client.on_socket_open = on_socket_open
     client.on_connect = on_connect
     client.on_connect_fail = lambda *_: conclude(False, failure()[1])
     client.on_disconnect = on_disconnect

@@ -12,11 +12,10 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from pathlib import Path
-from typing import BinaryIO
+from typing import NamedTuple
 
 from . import logs, publishing
-from .arguments import BUS, LOG, SIMULATOR, Options, Source, parse
+from .arguments import BUS, LOG, SIMULATOR, Options, parse
 from .bridge import Bridge, Publish
 from .config import DEFAULT_PATHS, Config, ConfigError, load
 from .protocol.blocks import Frame
@@ -33,26 +32,60 @@ DRAIN_S = 30.0
 """How long the end of a log waits for a broker that acknowledges nothing."""
 
 
+class Source(NamedTuple):
+    """An open input.
+
+    ``clock`` is the one it goes by: a recording has its own.  ``waits`` is whether it can be
+    kept waiting; a bus cannot.
+    """
+
+    frames: Iterable[Frame | None]
+    clock: Callable[[], float]
+    waits: bool
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run; return the exit status."""
-    options = parse(arguments)
     try:
-        config = _config(options)
+        try:
+            status = _main(parse(arguments))
+        except SystemExit as end:  # of argparse, which has printed what there is to say
+            status = int(end.code or ENDED)
+        if sys.stdout:
+            sys.stdout.flush()
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return BAD_CONFIG
-    try:
-        return _check(options, config) if options.check else _run(options, config)
-    except Stopped:
-        return ENDED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; what is left of it must go somewhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ENDED
+    except (BrokenPipeError, Stopped):
+        # Whoever read our output has seen enough.
+        status = ENDED
     except OSError as error:
         # A full disk or a missing file: its name says more than a traceback.
         log.error("%s: %s", error.filename or "output", error.strerror)  # noqa: TRY400
-        return FAILED
+        status = FAILED
+    else:
+        return status
+    # Whatever of the output is left would be written at exit: there is nobody to read it.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return status
+
+
+def _main(options: Options) -> int:
+    stop = Stop()
+    stop.install()
+    config = _config(options)
+    if options.check:
+        with stop:
+            return _check(options, config)
+    logs.start(config.logging, options.verbose)
+    with ExitStack() as stack:
+        if config.logging.profile:
+            log.info("memory at start: %s", logs.memory())
+            stack.callback(lambda: log.info("memory at the end: %s", logs.memory()))
+        with stop:
+            source = _open(options, config, stack)
+        run = _to_json if options.output == "json" else _to_mqtt
+        return run(config, stop, source)
 
 
 def _config(options: Options) -> Config:
@@ -72,6 +105,8 @@ def _check(options: Options, config: Config) -> int:
     findings = [check.Finding(True, "the settings are good")]
     if options.input.kind == BUS:
         findings.append(check.bus(config.can))
+    if options.input.kind == LOG:
+        findings.append(check.log(options.input.name))
     if options.output == "mqtt":
         findings.append(check.broker(config.mqtt))
     for good, text in findings:
@@ -79,79 +114,65 @@ def _check(options: Options, config: Config) -> int:
     return ENDED if all(good for good, _ in findings) else FAILED
 
 
-def _run(options: Options, config: Config) -> int:
-    logs.start(config.logging, options.verbose)
-    stop = Stop()
-    stop.install()
-    with ExitStack() as stack:
-        if config.logging.profile:
-            log.info("memory at start: %s", logs.memory())
-            stack.callback(lambda: log.info("memory at the end: %s", logs.memory()))
-        with stop:
-            frames, clock = _open(options.input, options.pace(), config, stack)
-        if options.output == "json":
-            return _to_json(config, stop.until(frames))
-        return _to_mqtt(config, stop, frames, clock, patient=options.input.kind == LOG)
-
-
-def _open(
-    source: Source, speed: float, config: Config, stack: ExitStack
-) -> tuple[Iterable[Frame | None], Callable[[], float]]:
-    """The frames, and the clock they go by: a recording has its own."""
-    if source.kind == BUS:
+def _open(options: Options, config: Config, stack: ExitStack) -> Source:
+    kind, name = options.input
+    if kind == BUS:
         from .sources import can_bus
 
-        return can_bus.frames(config.can), time.monotonic
+        return Source(can_bus.frames(config.can), time.monotonic, False)
     from .sources.pace import Paced
 
+    speed = options.pace()
     recorded: Iterable[Frame | None]
-    file: BinaryIO
-    if source.kind == SIMULATOR:
+    if kind == SIMULATOR:
         from .sources import simulator
 
-        recorded = simulator.frames(int(source.name), time.time())
+        recorded, waits = simulator.frames(int(name), time.time()), not speed
     else:
         from .progress import Progress
         from .sources.candump import Candump
+        from .sources.lines import Lines
 
-        if source.name == "-":
-            file = sys.stdin.buffer
-        else:
-            file = stack.enter_context(Path(source.name).open("rb"))  # noqa: SIM115 (it is one)
-        recorded = Candump(file, source.name, stack.enter_context(Progress(file)))
+        lines = Lines(name)
+        opened = time.time()
+        # A file without times is read in an instant, or waits for a broker in the midst
+        # of a burst: neither is the time of its frames.
+        clock = time.time if lines.live else lambda: opened
+        recorded, waits = (
+            Candump(lines, name, clock, stack.enter_context(Progress(lines))),
+            not lines.live,
+        )
     paced = Paced(recorded, speed)
-    return paced, lambda: paced.time
+    return Source(paced, lambda: paced.time, waits)
 
 
-def _to_json(config: Config, frames: Iterable[Frame | None]) -> int:
+def _to_json(config: Config, stop: Stop, source: Source) -> int:
     from .sinks.json_lines import JsonLines
 
-    bridge = Bridge(config.mqtt.fields, _profiled(config, JsonLines(sys.stdout).publish))
-    bridge.run(frames)
-    log.info("%s", bridge.summary())
+    publish = publishing.stoppably(stop, JsonLines(sys.stdout).publish)
+    bridge = Bridge(config.mqtt.fields, _profiled(config, publish))
+    try:
+        bridge.run(stop.until(source.frames))
+    finally:
+        log.info("%s", bridge.summary())
     return ENDED
 
 
-def _to_mqtt(
-    config: Config,
-    stop: Stop,
-    frames: Iterable[Frame | None],
-    clock: Callable[[], float],
-    patient: bool,
-) -> int:
+def _to_mqtt(config: Config, stop: Stop, source: Source) -> int:
     from .sinks.mqtt import MqttSink
 
     deaths = end_with_any_thread()
     sink = MqttSink(config.mqtt)
     publish: Publish = sink.publish
-    if patient:
+    if source.waits:
         publish = publishing.patiently(stop, sink.wait_for_room, publish)
-    publish = publishing.every(config.mqtt.publish_interval, clock, _profiled(config, publish))
+    interval = config.mqtt.publish_interval
+    publish = publishing.every(interval, source.clock, _profiled(config, publish))
     bridge = Bridge(config.mqtt.fields, publish)
     left = 0
     sink.start()
     try:
-        bridge.run(stop.until(frames))
+        bridge.run(stop.until(source.frames))
         with suppress(Stopped), stop:
             left = sink.drain(DRAIN_S)
     finally:

@@ -150,7 +150,7 @@ def _complete_mqtt(values: dict[str, Any], folder: Path) -> Iterator[tuple[str, 
         try:
             content = Path(values[key]).read_bytes()
         except OSError as error:
-            yield key, f"expected a file that can be read; {values[key]}: {error.strerror}"
+            yield key, f"expected the name of a file that can be read: {error.strerror}"
             values[key] = ""
             continue
         if key == "password_file":
@@ -185,4 +185,4 @@ def _hint(section: str, key: str) -> str:
 
 def _shown(value: str) -> str:
     # A password may stand in an address.
-    return "'" + re.sub(r"//.*@", "//…@", value) + "'"
+    return "'" + re.sub(r".*@", "…@", value) + "'"

@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_HEADER = re.compile(r"\[([^\]]*)\]\s*$")
-_SETTING = re.compile(r"([^=:\s][^=:]*?)\s*[=:]\s*(.*)$")
+_HEADER = re.compile(r"\[([^\]]+)\]")  # configparser ignores what stands behind it, too
+_SETTING = re.compile(r"([^=:\s]+)\s*[=:]\s*(.*)$")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Setting(NamedTuple):
@@ -46,15 +47,19 @@ def parse(data: bytes) -> Ini:
             continue
         if not line or line[0] in "#;":
             continue
-        if header := _HEADER.match(line):
+        if _CONTROL.search(line):
+            complaints.append((number, "expected text, found a control character"))
+        elif header := _HEADER.match(line):
             section = headers[number] = header[1].strip()
         elif setting := _SETTING.match(line):
             key, value = setting[1].lower(), setting[2]
             if section is None:
                 complaints.append((number, f"{key}: expected a header like [mqtt] above it"))
-            else:
+            elif section:
                 settings.append(Setting(number, section, key, value))
         else:
             # The line is not shown: it may hold a password.
             complaints.append((number, "expected 'key = value' or '[section]'"))
+            if line.startswith("["):
+                section = ""  # whose settings are skipped: nobody knows where they belong
     return Ini(headers, settings, complaints)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from types import TracebackType
-from typing import BinaryIO
+
+from .sources.lines import Lines
 
 _EVERY_S = 0.5
 
@@ -14,22 +14,21 @@ _EVERY_S = 0.5
 class Progress:
     """Shows the share of a file that is read on stderr, if that is a terminal.
 
-    Not if stdout is one as well: what runs past there is progress enough.  A pipe has no
-    size: then it says only that it reads.  Call it now and then; leaving the context wipes
-    the line.
+    A pipe has no size: then it says only that it reads.  Call it now and then; leaving the
+    context wipes the line.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._wanted = sys.stderr.isatty() and not sys.stdout.isatty()
-        self._size = os.fstat(file.fileno()).st_size if file.seekable() else 0
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._wanted = sys.stderr.isatty()
         self._shown = time.monotonic()
 
     def __call__(self) -> None:
         now = time.monotonic()
         if self._wanted and now - self._shown >= _EVERY_S:
             self._shown = now
-            done = f"{100 * self._file.tell() // self._size} %" if self._size else "reading"
+            size = self._lines.size
+            done = f"{100 * self._lines.position // size} %" if size else "reading"
             self._write(f"\r{done} ")
 
     def __enter__(self) -> Progress:

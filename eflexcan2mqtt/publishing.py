@@ -43,6 +43,16 @@ def patiently(stop: Stop, wait_for_room: Callable[[], None], publish: Publish) -
     return wait_and_publish
 
 
+def stoppably(stop: Stop, publish: Publish) -> Publish:
+    """Let a signal end a publish that blocks, as a pipe that nobody reads does."""
+
+    def publish_or_stop(cycle: list[Reading]) -> None:
+        with stop:
+            publish(cycle)
+
+    return publish_or_stop
+
+
 def weighed(memory: Callable[[], str], publish: Publish) -> Publish:
     """Log the memory of the process after each array."""
 

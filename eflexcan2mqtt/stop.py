@@ -39,12 +39,13 @@ class Stop:
     def _on_signal(self, _: int, __: FrameType | None) -> None:
         self.requested = True
         if self._waiting:
+            # Once: what follows is the end, and no second signal may tear that.
+            self._waiting = False
             raise Stopped
 
     def __enter__(self) -> None:
-        self._waiting = True
+        self._waiting = not self.requested
         if self.requested:
-            self._waiting = False
             raise Stopped
 
     def __exit__(self, *_: object) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 from eflexcan2mqtt.bridge import Bridge
 from eflexcan2mqtt.protocol.blocks import BLOCKS, Frame, burst
 from eflexcan2mqtt.protocol.decode import encode
+from eflexcan2mqtt.sources.simulator import CYCLE_S
 
 CAPTURES = Path(__file__).parent / "captures"
 EXAMPLE = json.loads((CAPTURES / "documented_example.json").read_text())
 """The three batteries of the documented example."""
 
-CYCLE_S = 1.012
 FRAMES_PER_BURST = sum(len(block.markers) for block in BLOCKS)
 STATUS_FRAMES = len(BLOCKS[0].markers)
 START = 1_715_987_139.0

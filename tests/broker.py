@@ -55,7 +55,10 @@ class Broker:
         assert MOSQUITTO, "mosquitto is not installed; make test installs it"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [MOSQUITTO, "-c", self._config], stdout=log, stderr=log
+                [MOSQUITTO, "-c", self._config],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for others
             )
         wait_until(self._answers, "mosquitto")
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,10 @@ from .broker import Broker, Subscriber
 # A busy machine is no bug.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+# What a shell may have set for python, and systemd has not: buffers hide mistakes.
+for name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
+    os.environ.pop(name, None)
 
 MAIN = Path(__file__).parents[1] / "main.py"
 

@@ -1,11 +1,12 @@
 """A simulated bank, the bridge, a private mosquitto, and what a real subscriber receives.
 
-python3 -m tests.demo [--seconds N]
+Called as ``python3 -m tests.demo [--seconds N]``.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from .broker import Broker
 
 MAIN = Path(__file__).parents[1] / "main.py"
 TOPIC = "eflexbatteries"
+FAREWELL_S = 2.0
 
 
 def demo(folder: Path, seconds: float | None) -> int:
@@ -23,31 +25,51 @@ def demo(folder: Path, seconds: float | None) -> int:
     broker = Broker(folder).start()
     ini = folder / "demo.ini"
     ini.write_text(f"[mqtt]\nhostname = 127.0.0.1\nport = {broker.port}\ntopic = {TOPIC}\n")
-    subscribe = ["mosquitto_sub", "-p", str(broker.port), "-v", "-q", "2"]
     subscriber = subprocess.Popen(
-        [*subscribe, "-t", TOPIC, "-t", f"{TOPIC}/status"], stdout=subprocess.PIPE, text=True
+        ["mosquitto_sub", "-p", str(broker.port), "-v", "-q", "2", "-t", f"{TOPIC}/#"],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for the bridge alone, which then says farewell
     )
     bridge = subprocess.Popen([sys.executable, MAIN, "-c", ini, "--input", "simulator"])
-    timer = threading.Timer(seconds or 0, bridge.terminate)
-    if seconds:
-        timer.start()
+
+    def end() -> None:
+        """Stop the bridge in time, and the subscriber when it has heard the last of it."""
+        try:
+            bridge.wait(seconds)
+        except subprocess.TimeoutExpired:
+            bridge.terminate()
+            bridge.wait()
+        try:
+            subscriber.wait(FAREWELL_S)
+        except subprocess.TimeoutExpired:
+            subscriber.terminate()
+
+    ender = threading.Thread(target=end)
+    ender.start()
     arrays = 0
-    try:
-        assert subscriber.stdout is not None
-        for line in subscriber.stdout:
-            print(line, end="", flush=True)
-            arrays += line.startswith(f"{TOPIC} [")
-            if line == f"{TOPIC}/status offline\n":
-                break
-    except KeyboardInterrupt:
-        pass
-    finally:
-        timer.cancel()
-        for process in (bridge, subscriber):
-            process.terminate()
-            process.wait()
-        broker.kill()
+    while True:
+        try:
+            line = subscriber.stdout.readline() if subscriber.stdout else ""
+        except KeyboardInterrupt:
+            continue  # the bridge has heard it, too
+        if not line:
+            break
+        arrays += line.startswith(f"{TOPIC} [")
+        print(fitting(line.rstrip("\n")), flush=True)
+        if line == f"{TOPIC}/status offline\n":
+            subscriber.terminate()
+    ender.join()
+    broker.kill()
     return arrays
+
+
+def fitting(line: str) -> str:
+    """A line whole, or in a terminal cut to its width: an array fills three screens."""
+    if not sys.stdout.isatty():
+        return line
+    width = shutil.get_terminal_size().columns
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 def main() -> None:
@@ -56,7 +78,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         arrays = demo(Path(folder), options.seconds)
-    print(f"{arrays} arrays arrived", file=sys.stderr)
+    print(f"arrays that arrived: {arrays}", file=sys.stderr)
     sys.exit(0 if arrays else 1)
 
 

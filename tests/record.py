@@ -8,6 +8,7 @@ The expected arrays beside them are not made here: they are read, and written by
 from __future__ import annotations
 
 from itertools import islice
+from typing import Any
 
 from eflexcan2mqtt.protocol.blocks import Frame
 from eflexcan2mqtt.sources import simulator
@@ -18,9 +19,30 @@ from .bank import CAPTURES, CYCLE_S, EXAMPLE, FRAMES_PER_BURST, START, candump_l
 def documented_example() -> list[Frame]:
     """The three batteries of the documented example, and the beginning of the next cycle."""
     frames: list[Frame] = []
-    for place, reading in enumerate(EXAMPLE):
+    for place, reading in enumerate(map(completed, EXAMPLE)):
         frames += sent(reading["battery_number"], START + 0.048 + place * 0.02, **reading)
-    return frames + sent(1, START + 0.048 + CYCLE_S, **EXAMPLE[0])[:3]
+    return frames + sent(1, START + 0.048 + CYCLE_S, **completed(EXAMPLE[0]))[:3]
+
+
+def completed(reading: dict[str, Any]) -> dict[str, Any]:
+    """A documented object with what the later stages add, as such a battery would say it."""
+    cells = reading["cell_voltages"]
+    temps = [25, 24, 23, 24, 25, 27]
+    return {
+        **reading,
+        "max_cell_voltage": max(cells),
+        "max_cell_voltage_num": cells.index(max(cells)) + 1,
+        "min_cell_voltage": min(cells),
+        "min_cell_voltage_num": cells.index(min(cells)) + 1,
+        "charge_relay_status": "Make",
+        "discharge_relay_status": "Make",
+        "precharge_relay_status": "Break",
+        "temps": {str(number): temp for number, temp in enumerate(temps, 1)},
+        "charge_current_limit": 50.0,
+        "max_temp": max(temps),
+        "min_temp": min(temps),
+        "average_temp": sum(temps) // len(temps),
+    }
 
 
 def lost_frames() -> list[Frame]:

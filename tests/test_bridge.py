@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from itertools import chain
 
 from hypothesis import given
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 
 from eflexcan2mqtt.bridge import Bridge
 from eflexcan2mqtt.protocol.fields import field
-from eflexcan2mqtt.sources.candump import Candump
 
 from .bank import CYCLE_S, START, STATUS_FRAMES, cycles, published, sent, summary
 
@@ -96,24 +94,19 @@ def test_a_cycle_without_a_complete_battery_is_not_published():
     assert published([frame for burst in cycles([1], 3) for frame in burst[1:]]) == []
 
 
-def test_three_silent_seconds_end_the_cycle(caplog):
-    caplog.set_level(logging.INFO)
+def test_three_silent_seconds_end_the_cycle():
     arrays = []
     bridge = Bridge("documented", arrays.append)
 
     def frames():
-        yield from sent(1)
-        yield None
+        yield from [*sent(1), None, None]
+        assert arrays == []
+        yield from [None] * 5
         assert len(arrays) == 1
-        yield None
         yield from sent(2, START + 60)
 
     bridge.run(frames())
     assert [[each["battery_number"] for each in array] for array in arrays] == [[1], [2]]
-    assert caplog.messages == [
-        "no battery has said anything for 3 s",
-        "the batteries are back",
-    ]
 
 
 def test_one_bad_pack_does_not_silence_the_others_and_is_told_once(caplog):
@@ -122,10 +115,11 @@ def test_one_bad_pack_does_not_silence_the_others_and_is_told_once(caplog):
     for burst in cycles([1, 2, 3], 4):
         for can_id, data, time in burst:
             bad = can_id == 0x102 and data[0] == 1 + at // 7
-            frames.append((can_id, data[: 1 + at % 7] + b"\0" if bad else data, time))
+            garbage = bytes([len(frames) % 32])  # another one in each cycle
+            frames.append((can_id, data[: 1 + at % 7] + garbage if bad else data, time))
     assert summary(published(frames)) == [[(1, n), (3, n)] for n in range(4)]
     [message] = caplog.messages
-    assert message.startswith("battery 2: hardware_version: bytes 00: expected")
+    assert message.startswith("battery 2: hardware_version: bytes ")
 
 
 def test_a_pack_that_recovers_and_fails_again_is_told_again(caplog):
@@ -151,10 +145,3 @@ def test_the_summary_counts_what_was_lost():
     bridge = Bridge("documented", [].append)
     bridge.run(frames)
     assert bridge.summary() == ("frames: 71, cycles: 2, dropped blocks: 1 incomplete, 1 no status")
-
-
-def test_a_log_is_a_source(tmp_path):
-    path = tmp_path / "a.log"
-    path.write_text("(1.5) can0 101#0102\n")
-    with path.open("rb") as file:
-        assert published(Candump(file, "a.log")) == []

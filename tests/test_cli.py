@@ -189,7 +189,8 @@ def test_a_reader_that_has_seen_enough_ends_it_without_a_traceback(tmp_path):
         check=False,
     )
     assert len(done.stdout.splitlines()) == 1
-    assert done.stderr == ""
+    [line] = done.stderr.splitlines()
+    assert " INFO frames: " in line
     assert done.returncode == 0
 
 
@@ -198,16 +199,46 @@ def test_a_full_disk_under_the_output_is_a_failure_in_one_line(start):
         process = start("--input", LOG, "--output", "json", stdout=full)
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert "No space left on device" in errors
-    assert "Traceback" not in errors
+    assert len(errors.splitlines()) == 2  # and the summary
+    assert "ERROR output: No space left on device" in errors
+
+
+@pytest.mark.parametrize("options", [["--check", "--output", "json"], ["--help"]])
+def test_a_full_disk_or_a_closed_pipe_under_other_output_makes_no_noise(tmp_path, options):
+    command = shlex.join([sys.executable, str(MAIN), "--input", "simulator", *options])
+    for sink, status in ((">/dev/full", 1), ("| true", 0)):
+        done = subprocess.run(
+            ["bash", "-c", f"set -o pipefail; sleep 0.2; {command} {sink}"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == status
+        assert "Exception" not in done.stderr
+
+
+def test_a_closed_output_is_a_failure_in_one_line(tmp_path):
+    command = shlex.join([sys.executable, str(MAIN), "--input", str(LOG), "--output", "json"])
+    done = subprocess.run(
+        ["bash", "-c", f"{command} >&-"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith("ERROR stdout: Bad file descriptor\n")
 
 
 @pytest.mark.parametrize("path", ["gone.log", "."])
 def test_a_file_that_cannot_be_read_is_a_failure_in_one_line(run, path):
     done = run("--input", path, "--output", "json")
     assert done.returncode == 1
-    [line] = done.stderr.splitlines()
-    assert f"ERROR {path}: " in line
+    assert f"ERROR {path}: " in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -217,6 +248,7 @@ def test_a_file_that_cannot_be_read_is_a_failure_in_one_line(run, path):
         (["--input", "simulator:16"], "'simulator:16': expected 1 to 15 batteries"),
         (["--input", "simulator:x"], "'simulator:x': expected 1 to 15 batteries"),
         (["--input", ""], "expected can, simulator, a file or -"),
+        (["--input", "can77"], "'can77': no such file; did you mean 'can:can77'?"),
         (["--speed", "fast"], "'fast': expected a number, 0 or more"),
         (["--speed", "-1"], "'-1': expected a number, 0 or more"),
         (["--speed", "nan"], "'nan': expected a number, 0 or more"),
@@ -255,18 +287,24 @@ def test_without_can_and_broker_it_says_so_once_each_and_waits_for_both(
 ):
     port = free_port()
     process = start("-c", mqtt_ini(tmp_path, port), "--input", "can:can77")
-    lines = sorted([process.stderr.readline(), process.stderr.readline()])
-    assert f" WARNING 127.0.0.1:{port}: Connection refused; " in lines[0] + lines[1]
-    assert " WARNING can77: " in lines[0] + lines[1]
+    told = [process.stderr.readline() for _ in range(2)]
+    time.sleep(3.5)
     subscriber = subscribe(make_broker(port=port).start().port)
     wait_until(lambda: subscriber.statuses() == [b"online"])
-    reads(process.stderr, f"127.0.0.1:{port}: back after ")
+    told.append(process.stderr.readline())
     assert stop(process) < STOP_S
     assert process.returncode == 0
-    assert process.stderr.read().splitlines()[1:] == []
+    told += process.stderr.readlines()
+    found = sorted(line.split(" ", 2)[2].rstrip() for line in told)
+    assert found[0] == "INFO " + f"127.0.0.1:{port}: back after " + found[0].split()[-2] + " s"
+    assert found[1] == "INFO frames: 0, cycles: 0, dropped blocks: none"
+    assert found[2].startswith(f"WARNING 127.0.0.1:{port}: Connection refused; ")
+    assert found[3].startswith("WARNING can77: ")
+    assert len(found) == 4
 
 
-SITUATIONS = ["bus absent", "broker absent", "broker frozen", "broker mute", "stdin silent", "fifo"]
+SITUATIONS = ["bus absent", "broker absent", "broker frozen", "broker mute", "stdin silent"]
+SITUATIONS += ["fifo", "output blocked", "checking"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -283,10 +321,15 @@ def test_a_signal_ends_it_within_two_seconds(start, broker, tmp_path, situation,
     elif situation == "fifo":
         os.mkfifo(tmp_path / "fifo")
         arguments += ["--input", "fifo"]
+    elif situation == "output blocked":
+        arguments += ["--input", "simulator", "--speed", "0", "--output", "json"]
+    elif situation == "checking":
+        port = mute.getsockname()[1]
+        arguments = ["-c", mqtt_ini(tmp_path, port), "--input", "simulator", "--check"]
     elif situation != "bus absent":
         arguments += ["--input", "simulator"]
     process = start(*arguments, stdin=subprocess.PIPE)
-    if situation in ("fifo", "broker mute"):
+    if situation in ("fifo", "broker mute", "output blocked", "checking"):
         time.sleep(2.0)
     else:
         process.stderr.readline()
@@ -340,6 +383,16 @@ def test_publish_interval_thins_by_recorded_time(run, broker, subscribe, tmp_pat
     wait_until(lambda: len(subscriber.payloads()) >= 4)
     times = [json.loads(each)[0]["time"] - START for each in subscriber.payloads()]
     assert times == [0, 10, 20, 30]
+
+
+def test_a_pipe_that_falls_silent_ends_its_cycle(start):
+    """candump -L can0 | main.py --input -, and the bank is switched off."""
+    process = start("--input", "-", "--output", "json", stdin=subprocess.PIPE)
+    process.stdin.write("".join(candump_line(frame) for frame in sent(1)))
+    process.stdin.flush()
+    begun = time.monotonic()
+    assert len(json.loads(process.stdout.readline())) == 1
+    assert 2 < time.monotonic() - begun < 6
 
 
 def test_a_stop_publishes_the_open_cycle_and_says_offline(start, broker, subscribe, tmp_path):
@@ -421,7 +474,8 @@ def test_the_log_goes_to_stderr_and_to_a_rotating_file(run, tmp_path):
     assert done.stderr == file.read_text()
     for words in ("memory at start: ", "memory after publishing: ", "memory at the end: "):
         assert words in done.stderr
-    assert "frames: 57, cycles: 1, dropped blocks: none" in done.stderr
+    assert "INFO frames: 57, cycles: 1, dropped blocks: none" in done.stderr
+    assert "DEBUG cycle of 3 batteries; " in done.stderr
 
 
 def test_the_log_file_rotates_at_512_kib_and_five_are_kept(tmp_path):
@@ -534,6 +588,14 @@ def test_check_of_json_needs_no_broker(run):
     done = run("--input", "simulator", "--output", "json", "--check")
     assert done.stdout == "ok  the settings are good\n"
     assert done.returncode == 0
+
+
+def test_check_looks_at_a_log(run):
+    good = run("--input", LOG, "--output", "json", "--check")
+    assert f"ok  {LOG}: can be read, {LOG.stat().st_size} bytes" in good.stdout
+    bad = run("--input", "gone.log", "--output", "json", "--check")
+    assert "BAD gone.log: No such file or directory" in bad.stdout
+    assert (good.returncode, bad.returncode) == (0, 1)
 
 
 def test_check_listens_for_batteries(run, tmp_path):

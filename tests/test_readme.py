@@ -35,10 +35,19 @@ def test_the_table_of_fields_is_that_of_the_code():
     assert found[0] == field_table()
 
 
-def test_every_setting_is_in_the_table_of_settings():
+def shown(default):
+    """A default as the README shows it."""
+    words = {True: "yes", False: "no", "": "(empty)"}
+    return words[default] if isinstance(default, (bool, str)) and default in words else default
+
+
+def test_every_setting_is_in_the_table_of_settings_with_its_default():
     for section in (Logging, Can, Mqtt):
-        for key in section.__dataclass_fields__:
-            assert re.search(rf"^\| `{key}` \|", README, re.MULTILINE), key
+        for key, field in section.__dataclass_fields__.items():
+            default = re.search(rf"^\| `{key}` \| (\S*) \|", README, re.MULTILINE)
+            assert default, key
+            wanted = shown(field.default)
+            assert default[1] == (f"{wanted:g}" if isinstance(wanted, float) else str(wanted)), key
 
 
 def test_every_file_that_is_linked_is_there():

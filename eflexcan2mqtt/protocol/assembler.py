@@ -86,6 +86,8 @@ class Assembler:
             if len(parts) < len(markers):
                 return None
             return self._complete(slot, time)
+        if slot.block is STATUS:
+            slot.battery.status = None  # it belongs to the CELLS before this burst, not behind it
         if not slot.dropped and (parts or data[0] != markers[0]):
             self._drop(slot, INCOMPLETE)
         if data[0] != markers[0]:
@@ -104,7 +106,6 @@ class Assembler:
         if slot.block is not STATUS:
             return None
         battery = slot.battery
-        battery.status = None
         if data[_NUMBER_AT] != battery.number:
             self._drop(slot, WRONG_NUMBER)
             return None

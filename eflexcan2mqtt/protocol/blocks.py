@@ -16,7 +16,10 @@ Frame = tuple[int, bytes, float]
 BATTERIES = range(1, 16)
 FRAME_BYTES = 8
 PAYLOAD_BYTES = FRAME_BYTES - 1
-SILENCE_S = 3.0
+CELL_COUNT = 16
+TICK_S = 1.0
+"""A source that has nothing to give says so this often."""
+SILENT_TICKS = 3
 """A bank that has said nothing for so long is gone, and its cycle is over."""
 
 

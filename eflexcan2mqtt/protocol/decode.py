@@ -18,6 +18,11 @@ Reading = dict[str, Any]
 class DecodeError(ValueError):
     """A record that holds something no battery sends: names battery, field and bytes."""
 
+    def __init__(self, battery: int, key: str, raw: bytes, expected: ValueError) -> None:
+        super().__init__(f"battery {battery}: {key}: bytes {raw.hex(' ').upper()}: {expected}")
+        self.battery = battery
+        self.key = key
+
 
 class Decoder:
     """Turns records into readings of one stage.
@@ -66,8 +71,7 @@ class Decoder:
             try:
                 convert(get(row))
             except ValueError as error:
-                raw = get(row).hex(" ").upper()
-                yield DecodeError(f"battery {record.battery}: {key}: bytes {raw}: {error}")
+                yield DecodeError(record.battery, key, get(row), error)
 
 
 def encode(reading: Mapping[str, Any]) -> tuple[bytes, bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .blocks import CELLS, STATUS, Block
+from .blocks import CELL_COUNT, CELLS, STATUS, Block
 from .values import (
     PROBES,
     BitOf,
@@ -117,8 +117,16 @@ class Derived:
 #      K  K  K  K  K  K  ..    K temps, and a seventh probe
 
 RELAY = Choice("Break", "Make")
-EACH_CELL = "16H"
+EACH_CELL = f"{CELL_COUNT}H"
 EACH_PROBE = f"{PROBES}B"
+
+# What all batteries send in bytes that no field claims, by their offset in STATUS; the one at
+# CHARGE_LIMITED_AT is 1 exactly where the charge limit is 30 A.
+UNCLAIMED_STATUS = {12: 1, 13: 1, 19: 1, 20: 42, 62: 1, 76: 1}
+CHARGE_LIMITED_AT = 61
+
+HIGH_VOLTAGE_BIT = 3  # of alarm_level_3
+PROBES_APART_BIT = 12  # of alarm_level_2 from 8 °C on, of alarm_level_3 from 5 °C on
 ALARM_LEVELS = ("alarm_level_1", "alarm_level_2", "alarm_level_3")
 
 # In the order of the JSON.
@@ -160,7 +168,7 @@ FIELDS: tuple[Field | Derived, ...] = (
     Field("alarm_level_1",             EXPERIMENTAL, STATUS,  8, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 1, the worst (0 from all)"),
     Field("alarm_level_2",             EXPERIMENTAL, STATUS, 42, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 2; bit 12: probes 8 °C or more apart (derived)"),
     Field("alarm_level_3",             EXPERIMENTAL, STATUS, 44, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 3, the mildest; bit 12: probes 5 °C or more apart (derived)"),
-    Derived("high_voltage_warning",    EXPERIMENTAL, ("alarm_level_3",), BitOf(3),    "",   HYPOTHESIS, "bit 3 of alarm_level_3"),
+    Derived("high_voltage_warning",    EXPERIMENTAL, ("alarm_level_3",), BitOf(HIGH_VOLTAGE_BIT), "",   HYPOTHESIS, "bit 3 of alarm_level_3"),
     Derived("raw_status",              EXPERIMENTAL, (STATUS.name,), Hex(),           "",   CONFIRMED,  "the 77 payload bytes of STATUS, hexadecimal"),
     Derived("raw_cells",               EXPERIMENTAL, (CELLS.name,),  Hex(),           "",   CONFIRMED,  "the 49 payload bytes of CELLS, hexadecimal"),
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import ssl
 import sys
@@ -12,6 +13,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from .. import tls
 from ..config import Mqtt
 from .link import GONE
+
+log = logging.getLogger(__name__)
 
 RECONNECT_S = (1, 30)
 
@@ -25,6 +28,8 @@ def make_client(config: Mqtt, client_id: str) -> paho.Client:
         client.tls_set_context(tls.context(config.tls_ca, config.tls_cert, config.tls_key))
         client.tls_insecure_set(config.tls_insecure)
     client.reconnect_delay_set(*RECONNECT_S)
+    # Its errors are our outages, told once elsewhere.
+    client.on_log = lambda _, __, ___, text: log.debug("%s", text)
     return client
 
 

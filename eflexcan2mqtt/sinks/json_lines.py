@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from typing import TextIO
 
 from ..protocol.decode import Reading
@@ -16,7 +18,9 @@ def to_json(cycle: list[Reading]) -> str:
 class JsonLines:
     """Prints one array a line."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO | None) -> None:
+        if file is None:  # python's word for a stdout that was closed before the start
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF), "stdout")
         self._file = file
 
     def publish(self, cycle: list[Reading]) -> None:

@@ -13,7 +13,7 @@ SHORT_S = 10.0
 
 SHORT_IN_A_ROW = 2
 
-GONE, TWICE = "gone", "twice"
+GONE, MUTE, TWICE = "gone", "mute", "twice"
 UNTIL = "arrays wait in memory until it is back"
 
 
@@ -51,6 +51,7 @@ class Link:
         self._down_since = now
         if lasted >= SHORT_S:
             self._short = 0
+            self._told.clear()
             self._tell(GONE, f"{reason}; {UNTIL}")
             return
         self._short += 1
@@ -63,7 +64,9 @@ class Link:
 
     def failed(self, kind: str, reason: str) -> None:
         """An attempt to connect has failed; ``kind`` tells causes apart."""
+        # A client that throws us out would have let us in.
         self._short = 0
+        self._told.discard(TWICE)
         if self._down_since is None:
             self._down_since = time.monotonic()
         self._tell(kind, f"{reason}; {UNTIL}")

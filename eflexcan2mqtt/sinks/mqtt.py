@@ -7,6 +7,7 @@ acknowledged waits here, in bounded memory.
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from collections import deque
@@ -19,7 +20,7 @@ from ..config import Mqtt
 from ..protocol.decode import Reading
 from .client import failure, make_client
 from .json_lines import to_json
-from .link import Link
+from .link import MUTE, Link
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,8 @@ WAITING = 1000
 IN_FLIGHT = 20
 
 _STATUS_QOS = 1
-_NONE, _TRYING, _UP = "none", "trying", "up"  # how far the current connection has come
+_NONE, _TRYING, _OPEN, _UP = "none", "trying", "open", "up"  # how far a connection has come
+_MUTE_S = 10.0
 _POLL_S = 0.02
 
 
@@ -55,6 +57,7 @@ class MqttSink:
         self._dropped = 0
         self._sending = threading.Lock()
         self._attempt = _NONE
+        self._opened = 0.0
         self._online: int | None = None
         self._ready = False
         self._disconnected = threading.Event()
@@ -62,6 +65,7 @@ class MqttSink:
         self._client = client = make_client(config, config.client_id)
         client.will_set(self._status_topic, "offline", _STATUS_QOS, retain=True)
         client.on_pre_connect = self._on_pre_connect
+        client.on_socket_open = self._on_socket_open
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
@@ -80,7 +84,7 @@ class MqttSink:
                 self._waiting.popleft()
                 self._dropped += 1
             self._waiting.append(payload)
-        self._link.held()
+        self._look_at_the_connection()
         self._send()
 
     def wait_for_room(self) -> None:
@@ -105,16 +109,20 @@ class MqttSink:
         while self._ready and self.undelivered() and time.monotonic() < farewell:
             time.sleep(_POLL_S)
         self._closing = True
-        if self._ready:
+        if self._attempt == _UP:
             offline = self._hand_over(self._status_topic, b"offline", _STATUS_QOS, self._statuses)
             while offline in self._statuses and time.monotonic() < deadline:
                 time.sleep(_POLL_S)
+            connection = self._client.socket()
+            if offline in self._statuses and isinstance(connection, socket.socket):
+                # A farewell would suppress the last will, which must now speak for us.
+                connection.shutdown(socket.SHUT_RDWR)
         connected = self._client.is_connected()
         self._client.disconnect()
         if connected:
             self._disconnected.wait(max(0.0, deadline - time.monotonic()))
         if left := self.undelivered():
-            log.warning("%s: %d arrays were not delivered", self._link.name, left)
+            log.warning("%s: not delivered: %d arrays", self._link.name, left)
         self._tell_dropped()
         # paho's thread is not joined: it may be deep in a name lookup, and is a daemon.
 
@@ -170,6 +178,9 @@ class MqttSink:
     def _on_pre_connect(self, _: paho.Client, __: Any) -> None:
         self._attempt = _TRYING
 
+    def _on_socket_open(self, _: paho.Client, __: Any, ___: Any) -> None:
+        self._attempt, self._opened = _OPEN, time.monotonic()
+
     def _on_connect(self, _: paho.Client, __: Any, ___: Any, reason: Any, ____: Any) -> None:
         if reason.is_failure:
             self._attempt = _NONE
@@ -177,9 +188,12 @@ class MqttSink:
             return
         self._attempt = _UP
         self._link.up()
-        self._tell_dropped()
         # Its acknowledgement comes behind all that paho sends again: only then go newer arrays.
-        self._online = self._hand_over(self._status_topic, b"online", _STATUS_QOS, self._statuses)
+        # If an earlier one was never acknowledged, it is that which paho sends again.
+        if self._online not in self._statuses:
+            self._online = self._hand_over(
+                self._status_topic, b"online", _STATUS_QOS, self._statuses
+            )
 
     def _on_connect_fail(self, _: paho.Client, __: Any) -> None:
         self._link.failed(*failure())
@@ -195,8 +209,8 @@ class MqttSink:
             self._disconnected.set()
         elif attempt == _UP:
             self._link.lost(f"the connection is lost ({reason})")
-        elif attempt == _TRYING:
-            self._link.failed("mute", f"takes the connection, but does not speak MQTT ({reason})")
+        elif attempt == _OPEN:
+            self._link.failed(MUTE, f"takes the connection, but does not speak MQTT ({reason})")
 
     def _on_publish(self, _: paho.Client, __: Any, mid: int, ___: Any, ____: Any) -> None:
         with self._guard:
@@ -209,12 +223,19 @@ class MqttSink:
             if mid == self._online:
                 self._ready = True
         self._send()
+        if not self._waiting:
+            self._tell_dropped()
+
+    def _look_at_the_connection(self) -> None:
+        self._link.held()
+        if self._attempt == _OPEN and time.monotonic() - self._opened > _MUTE_S:
+            self._link.failed(MUTE, "takes the connection, but does not answer")
 
     def _tell_dropped(self) -> None:
         with self._guard:
             dropped, self._dropped = self._dropped, 0
         if dropped:
             log.warning(
-                "%s: dropped the %d oldest arrays while the broker was away",
+                "%s: dropped %d arrays, the oldest, that the broker did not take in time",
                 *(self._link.name, dropped),
             )

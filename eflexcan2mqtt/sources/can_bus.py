@@ -6,7 +6,6 @@ Whatever happens to the interface, it is closed, and opened again when it works.
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,14 +13,13 @@ from contextlib import suppress
 import can
 
 from ..config import Can
-from ..protocol.blocks import BLOCKS, FRAME_BYTES, OUR_IDS, SILENCE_S, Frame
+from ..protocol.blocks import BLOCKS, FRAME_BYTES, OUR_IDS, SILENT_TICKS, TICK_S, Frame
 
 log = logging.getLogger(__name__)
 
 QUICK_RETRY_S = 1.0
 QUICK_FOR_S = 10.0
 SLOWEST_RETRY_S = 30.0
-_RECV_S = 1.0
 
 # What python-can's interfaces raise.  The last three come from those that parse what a
 # serial adapter sends without checking it, and from a setting they cannot use.
@@ -45,7 +43,7 @@ def open_bus(config: Can) -> can.BusABC:
 
 
 def frames(config: Can) -> Iterator[Frame | None]:
-    """The frames of our ids, and None for each 3 s without one.
+    """The frames of our ids, and None for each second without one.
 
     Says once that the bus is gone and once that it is back, and tries for ever: every
     second at first, later every 30 s.
@@ -56,12 +54,16 @@ def frames(config: Can) -> Iterator[Frame | None]:
         try:
             bus = open_bus(config)
             try:
+                received = _received(bus, config)
+                # An interface that is down opens, and fails only now.
+                first = next(received)
                 if down_since is None:
                     log.info("%s: open", config.channel)
                 else:
                     log.info("%s: back after %.0f s", config.channel, _since(down_since))
                 down_since, retry = None, QUICK_RETRY_S
-                yield from _received(bus, config.interface)
+                yield first
+                yield from received
             finally:
                 with suppress(*BUS_ERRORS):
                     bus.shutdown()
@@ -69,32 +71,22 @@ def frames(config: Can) -> Iterator[Frame | None]:
             if down_since is None:
                 down_since = time.monotonic()
                 log.warning("%s: %s; trying again until it works", config.channel, reason(error))
-        yield None
-        time.sleep(retry)
-        if _since(down_since or time.monotonic()) > QUICK_FOR_S:
+            else:
+                log.debug("%s: %s", config.channel, reason(error))
+        again = time.monotonic() + retry
+        while (left := again - time.monotonic()) > 0:
+            time.sleep(min(left, TICK_S))
+            yield None
+        if _since(down_since or again) > QUICK_FOR_S:
             retry = min(2 * retry, SLOWEST_RETRY_S)
 
 
 def reason(error: BaseException) -> str:
-    """What went wrong, in the system's words if it has any."""
-    number = getattr(error, "error_code", None) or getattr(error, "errno", None)
-    return os.strerror(number) if number else str(error) or type(error).__name__
-
-
-def _received(bus: can.BusABC, interface: str) -> Iterator[Frame | None]:
-    # Only SocketCAN stamps frames with the system's clock; some adapters count from zero.
-    stamped = interface == "socketcan"
-    heard = time.monotonic()
-    while True:
-        message = bus.recv(_RECV_S)
-        if message is None or not is_ours(message):
-            if _since(heard) > SILENCE_S:
-                heard = time.monotonic()
-                yield None
-            continue
-        heard = time.monotonic()
-        data = bytes(message.data)
-        yield message.arbitration_id, data, message.timestamp if stamped else time.time()
+    """What went wrong, in the system's words if it was the system."""
+    system = error if isinstance(error, OSError) else error.__cause__
+    if isinstance(system, OSError) and system.strerror:
+        return system.strerror
+    return str(error) or type(error).__name__
 
 
 def is_ours(message: can.Message) -> bool:
@@ -107,6 +99,29 @@ def is_ours(message: can.Message) -> bool:
         and not message.is_error_frame
         and not message.is_fd
     )
+
+
+def _received(bus: can.BusABC, config: Can) -> Iterator[Frame | None]:
+    # Only SocketCAN stamps frames with the system's clock; some adapters count from zero.
+    stamped = config.interface == "socketcan"
+    heard = time.monotonic()
+    silent = 0
+    while True:
+        message = bus.recv(TICK_S)
+        if message is None or not is_ours(message):
+            # Also where foreign frames keep coming.
+            if _since(heard) >= TICK_S:
+                heard = time.monotonic()
+                silent += 1
+                if silent == SILENT_TICKS:
+                    log.warning("%s: no battery says anything", config.channel)
+                yield None
+            continue
+        if silent >= SILENT_TICKS:
+            log.info("%s: the batteries are back after %d s", config.channel, silent)
+        heard, silent = time.monotonic(), 0
+        data = bytes(message.data)
+        yield message.arbitration_id, data, message.timestamp if stamped else time.time()
 
 
 def _since(moment: float) -> float:

@@ -11,15 +11,12 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterable, Iterator
 
-from ..protocol.blocks import FRAME_BYTES, OUR_IDS, SILENCE_S, Frame
+from ..protocol.blocks import FRAME_BYTES, OUR_IDS, SILENT_TICKS, TICK_S, Frame
+from .lines import LONGEST
 
 log = logging.getLogger(__name__)
-
-LONGEST_LINE = 1000
-"""Bytes; candump's longest, a CAN FD frame on screen, has about 250."""
 
 LINES_PER_PROGRESS = 4096
 
@@ -32,88 +29,90 @@ _LOG = re.compile(
 )
 _SCREEN = re.compile(
     rb"\s*(?:\((?P<time>\d+\.\d+)\)\s+)?(?P<bus>\S+)\s+(?:[RT]X\s+\S\s+\S\s+)?"
-    rb"(?P<id>[0-9A-Fa-f]{8}|[0-7][0-9A-Fa-f]{2})\s+\[(?P<length>\d\d?)\]\s+"
-    rb"(?:(?P<data>[0-9A-Fa-f]{2}(?:\s[0-9A-Fa-f]{2})*)|remote request)?"
-    rb"\s*(?:'.*'|ERRORFRAME)?\s*"
+    rb"(?P<id>[0-9A-Fa-f]{8}|[0-7][0-9A-Fa-f]{2})\s+\[(?P<length>\d\d?)\]"
+    rb"(?:\s+(?:(?P<data>[0-9A-Fa-f]{2}(?:\s[0-9A-Fa-f]{2})*)|(?P<remote>remote request)))?"
+    rb"(?:\s+(?:'.*'|ERRORFRAME))?\s*"
 )
 
 
 class Candump:
-    """Iterates over the frames of our ids in a log, and None for 3 recorded seconds without one.
+    """Iterates over the frames of our ids in a log, and None for seconds without one.
 
-    ``name`` is what messages call the file.  ``progress`` is called now and then.
-    ``time`` is the time of the newest line: as recorded, or for lines that show no time the
-    moment of reading; gaps (-td) are added up from that.  ``damaged`` counts lines that are
-    nothing candump prints; the first is logged.
+    ``name`` is what messages call the log; ``lines`` are its lines, and None for each second
+    of waiting.  ``clock`` tells the time of lines that show none; gaps (-td) are added up
+    from that.  ``progress`` is called now and then.  ``damaged`` counts lines that are nothing
+    candump prints; the first is logged.
 
     Frames come from one bus only, the first with a frame of ours: the ids of two banks in
     one log would mix.
     """
 
     def __init__(
-        self, file: BinaryIO, name: str, progress: Callable[[], None] = lambda: None
+        self,
+        lines: Iterable[bytes | None],
+        name: str,
+        clock: Callable[[], float] = time.time,
+        progress: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
-        self.lines = 0
+        self.count = 0
         self.damaged = 0
-        self.time = 0.0
-        self._file = file
+        self._lines = lines
+        self._clock = clock
         self._progress = progress
+        self._time = 0.0
         self._bus: bytes | None = None
         self._ignored_bus = False
 
     def __iter__(self) -> Iterator[Frame | None]:
         newest = None
-        while line := self._file.readline(LONGEST_LINE):
-            self.lines += 1
-            if not self.lines % LINES_PER_PROGRESS:
-                self._progress()
-            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
-                self._skip_line()
-                self._report_damage(line)
+        for line in self._lines:
+            if line is None:
+                yield None
                 continue
+            self.count += 1
+            if not self.count % LINES_PER_PROGRESS:
+                self._progress()
             frame = self._frame(line)
-            if frame is not None:
-                if newest is not None and self.time - newest > SILENCE_S:
-                    yield None
-                newest = self.time
-                yield frame
+            if frame is None:
+                continue
+            if newest is not None and self._time - newest > SILENT_TICKS * TICK_S:
+                yield from [None] * SILENT_TICKS
+            newest = self._time
+            yield frame
+        if newest is None and self.count:
+            log.warning("%s: no frame of a battery in %d lines", self.name, self.count)
         if self.damaged:
-            log.warning("%s: skipped %d of %d lines", self.name, self.damaged, self.lines)
-
-    def _skip_line(self) -> None:
-        while part := self._file.readline(LONGEST_LINE):
-            if part.endswith(b"\n"):
-                break
+            log.warning("%s: skipped %d of %d lines", self.name, self.damaged, self.count)
 
     def _frame(self, line: bytes) -> Frame | None:
         match = _LOG.fullmatch(line) or _SCREEN.fullmatch(line)
-        if match is None:
+        if match is None or len(line) > LONGEST:
             if line.strip():
                 self._report_damage(line)
             return None
         found = match.groupdict()
         data = bytes.fromhex((found["data"] or b"").decode())
-        # Two digits of length are CAN FD; no data is a remote frame, or none at all.
-        length = found.get("length")
-        if length is not None and data and len(length) == 1 and len(data) != int(length):
+        # Only lines of the screen show a length; CAN FD has two digits of it.
+        length = found.get("length") or b""
+        if len(length) == 1 and not found.get("remote") and len(data) != int(length):
             self._report_damage(line)
             return None
         self._tell_time(found["time"])
-        if len(found["id"]) != 3 or len(data) != FRAME_BYTES or (length and len(length) != 1):
+        if len(found["id"]) != 3 or len(data) != FRAME_BYTES or len(length) > 1:
             return None
         can_id = int(found["id"], 16)
         if can_id not in OUR_IDS or not self._is_our_bus(found["bus"]):
             return None
-        return can_id, data, self.time
+        return can_id, data, self._time
 
     def _tell_time(self, stamp: bytes | None) -> None:
         if stamp is None:
-            self.time = time.time()
+            self._time = self._clock()
         elif stamp.index(b".") >= _ABSOLUTE_DIGITS:
-            self.time = float(stamp)
+            self._time = float(stamp)
         else:
-            self.time = (self.time or time.time()) + float(stamp)
+            self._time = (self._time or self._clock()) + float(stamp)
 
     def _is_our_bus(self, bus: bytes) -> bool:
         if self._bus is None:
@@ -124,7 +123,7 @@ class Candump:
             self._ignored_bus = True
             log.warning(
                 "%s:%d: frames of %s are left out, those of %s came first",
-                *(self.name, self.lines, _text(bus), _text(self._bus)),
+                *(self.name, self.count, _text(bus), _text(self._bus)),
             )
         return False
 
@@ -133,7 +132,7 @@ class Candump:
         if self.damaged == 1:
             log.warning(
                 "%s:%d: expected a line of candump, found '%s'",
-                *(self.name, self.lines, _text(line.strip()[:60])),
+                *(self.name, self.count, _text(line.strip()[:60])),
             )
 
 

@@ -13,10 +13,17 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
+from ..protocol.blocks import CELL_COUNT, STATUS
 from ..protocol.decode import encode
+from ..protocol.fields import (
+    CHARGE_LIMITED_AT,
+    HIGH_VOLTAGE_BIT,
+    PROBES_APART_BIT,
+    UNCLAIMED_STATUS,
+)
+from ..protocol.values import PROBES
 
 CAPACITY_AH = 105.0
-CELL_COUNT = 16
 CELL_MILLIOHM = 0.6
 SUNRISE_H, SUNSET_H = 8.0, 16.0
 SUN_A = 36.0
@@ -30,14 +37,6 @@ _OCV = (
     *((0, 2900), (5, 3130), (10, 3200), (20, 3240), (30, 3270), (40, 3290), (60, 3300)),
     *((70, 3320), (90, 3335), (95, 3360), (98, 3400), (100, 3480)),
 )
-
-# What real batteries send in the bytes that no field claims.
-_UNCLAIMED_STATUS = (
-    "00 00 00 00 00 00 00  00 00 00 00 00 01 01  00 00 00 00 00 01 2A  00 00 00 00 00 00 00"
-    "00 00 00 00 00 00 00  00 00 00 00 00 00 00  00 00 00 00 00 00 00  00 00 00 00 00 00 00"
-    "00 00 00 00 00 00 01  00 00 00 00 00 00 00  00 00 00 00 00 00 01"
-)
-_LIMITED_AT = 61  # 1 exactly where the charge limit is 30 A
 
 
 @dataclass
@@ -116,8 +115,8 @@ class _Battery:
             "min_temp_num": temps.index(min(temps)) + 1,
             "voltage_at_68": pre_volt,
             "alarm_level_1": 0,
-            "alarm_level_2": (apart >= 8) << 12,
-            "alarm_level_3": (apart >= 5) << 12 | full << 3,
+            "alarm_level_2": (apart >= 8) << PROBES_APART_BIT,
+            "alarm_level_3": (apart >= 5) << PROBES_APART_BIT | full << HIGH_VOLTAGE_BIT,
             "raw_status": _unclaimed(self.charge_limit() == 30.0).hex(),
         }
 
@@ -140,10 +139,11 @@ class Bank:
         return [encode(battery.reading(size, volts)) for battery in self._batteries]
 
 
-def _unclaimed(limited: bool) -> bytearray:
-    payload = bytearray.fromhex(_UNCLAIMED_STATUS)
-    payload[_LIMITED_AT] = limited
-    return payload
+def _unclaimed(limited: bool) -> bytes:
+    payload = bytearray(STATUS.size)
+    for offset, value in {**UNCLAIMED_STATUS, CHARGE_LIMITED_AT: limited}.items():
+        payload[offset] = value
+    return bytes(payload)
 
 
 def _make(number: int, random: Random) -> _Battery:
@@ -156,7 +156,7 @@ def _make(number: int, random: Random) -> _Battery:
         soc=random.uniform(55, 65),
         share=random.uniform(0.97, 1.03),
         offsets=offsets,
-        probes=[random.uniform(-1.2, 1.2) for _ in range(5)] + [random.uniform(1.5, 2.5)],
+        probes=[random.uniform(-1.2, 1.2) for _ in range(PROBES - 1)] + [random.uniform(1.5, 2.5)],
         weak=weak,
         energy_wh=random.uniform(140_000, 170_000),
     )

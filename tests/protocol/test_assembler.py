@@ -134,6 +134,13 @@ def test_a_step_of_the_clock_costs_one_reading_at_most(step, at):
     assert len([each for each in events if isinstance(each, Record)]) >= 2
 
 
+def test_a_status_never_waits_past_the_next_burst_whatever_the_clock_does():
+    """Its CELLS are lost, the clock is set back, and the next STATUS has a hole."""
+    frames = sent(3)[:STATUS_FRAMES] + later(sent(3, battery_soc=1)[1:], CYCLE_S - 0.9)
+    events, _ = fed(frames)
+    assert not any(isinstance(each, Record) for each in events)
+
+
 def test_all_fifteen_batteries_are_heard():
     frames = [frame for burst in cycles(list(range(1, 16)), 1) for frame in burst]
     events, _ = fed(frames)
@@ -165,11 +172,12 @@ def test_no_frames_at_all_make_it_raise(frames):
 
 @st.composite
 def lossy_bus(draw):
-    """Cycles of a few batteries whose frames are merged and lost in any way."""
+    """Cycles of a few batteries whose frames are merged and lost, and whose clock steps."""
     batteries = draw(st.lists(st.integers(1, 15), min_size=1, max_size=4, unique=True))
     count = draw(st.integers(1, 4))
     random = Random(draw(st.integers(0, 2**32)))
     loss = draw(st.sampled_from([0.0, 0.05, 0.3, 0.7]))
+    step = draw(st.sampled_from([0.0, 0.0, 3600.0, -3600.0]))
     gap = draw(st.integers(0, 60))
     at = draw(st.integers(0, count * len(batteries) * 18))
     frames = []
@@ -189,6 +197,7 @@ def lossy_bus(draw):
             frames.append(queue.pop(0))
             queues = [each for each in queues if each]
     del frames[at : at + gap]
+    frames = frames[:at] + later(frames[at:], step)
     return [frame for frame in frames if random.random() >= loss]
 
 

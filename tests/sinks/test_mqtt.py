@@ -86,6 +86,48 @@ def test_the_status_is_retained_and_the_data_are_not(open_sink, broker, subscrib
     wait_until(lambda: late.statuses() == [b"online", b"offline"])
 
 
+def test_a_stop_just_after_the_connection_says_offline(open_sink, broker, subscribe, caplog):
+    """Before the broker has acknowledged that we are online."""
+    for number in range(5):
+        sink = open_sink(broker.port)
+        wait_until(lambda number=number: len(lines_of(caplog, "connected")) > number)
+        sink.close(2)
+        late = subscribe(broker.port)
+        wait_until(late.statuses)
+        assert late.statuses() == [b"offline"]
+
+
+def test_a_stop_that_the_broker_does_not_hear_leaves_the_last_will(open_sink, broker, subscribe):
+    sink = open_sink(broker.port)
+    publish(sink, 1)
+    assert sink.drain(10) == 0
+    broker.freeze()
+    begun = time.monotonic()
+    sink.close(1.5)
+    assert time.monotonic() - begun < 2
+    broker.thaw()
+    late = subscribe(broker.port)
+    wait_until(late.statuses)
+    wait_until(lambda: late.statuses()[-1] == b"offline")
+
+
+def test_a_broker_that_never_acknowledges_costs_no_memory(open_sink):
+    """It accepts us and drops us, again and again: `online` waits once, not once a time."""
+    received = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        sink = open_sink(server.getsockname()[1])
+        for _ in range(4):
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(bytes([0x20, 2, 0, 0]))  # CONNACK
+                time.sleep(0.3)
+                received.append(connection.recv(10_000).count(b"online"))
+        assert received == [1, 1, 1, 1]
+        sink.close(0.1)
+
+
 def test_it_starts_without_a_broker_and_says_so_once(open_sink, make_broker, subscribe, caplog):
     port = free_port()
     sink = open_sink(port)
@@ -138,7 +180,7 @@ def test_a_frozen_broker_stops_nothing(open_sink, broker, subscribe):
     assert numbers(subscriber.payloads()) == list(range(300))
 
 
-def test_a_frozen_broker_is_noticed_and_forgiven(open_sink, broker, subscribe, caplog):
+def test_a_frozen_broker_is_noticed_and_forgiven(open_sink, broker, subscribe):
     """Frozen for longer than twice the keepalive: the connection is given up and made anew."""
     sink = open_sink(broker.port, keepalive=1)
     publish(sink, 0)
@@ -161,9 +203,10 @@ def test_the_oldest_arrays_give_way_and_are_counted_once_an_outage(
     publish(sink, *range(12))
     subscriber = subscribe(make_broker(port=port).start().port)
     wait_until(lambda: len(subscriber.payloads()) == 5)
+    assert sink.drain(5) == 0
     assert numbers(subscriber.payloads()) == [7, 8, 9, 10, 11]
     assert lines_of(caplog, "dropped") == [
-        f"127.0.0.1:{port}: dropped the 7 oldest arrays while the broker was away"
+        f"127.0.0.1:{port}: dropped 7 arrays, the oldest, that the broker did not take in time"
     ]
 
 
