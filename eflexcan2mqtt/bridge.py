@@ -27,6 +27,7 @@ class Bridge:
         self.frames = 0
         self.cycles = 0
         self.undecodable = 0
+        self.present = 0  # batteries in the last cycle
         self._decode = Decoder(stage)
         self._cycle = Cycle()
         self._publish = publish
@@ -80,5 +81,6 @@ class Bridge:
     def _wrap(self, cycle: list[Reading]) -> None:
         if cycle:
             self.cycles += 1
+            self.present = len(cycle)
             log.debug("cycle of %d batteries; %s", len(cycle), self.summary())
             self._publish(cycle)

@@ -12,14 +12,19 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from . import logs, publishing
+from . import logs, publishing, systemd
 from .arguments import BUS, LOG, SIMULATOR, Options, parse
 from .bridge import Bridge, Publish
 from .config import DEFAULT_PATHS, Config, ConfigError, load
+from .config import Spool as SpoolConfig
 from .protocol.blocks import Frame
 from .stop import Stop, Stopped, end_with_any_thread
+
+if TYPE_CHECKING:
+    from .sinks.spool import Spool
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +167,8 @@ def _to_mqtt(config: Config, stop: Stop, source: Source) -> int:
     from .sinks.mqtt import MqttSink
 
     deaths = end_with_any_thread()
-    sink = MqttSink(config.mqtt)
+    # What can wait needs no spool, and what is played again needs none either.
+    sink = MqttSink(config.mqtt, None if source.waits else _open_spool(config.spool))
     publish: Publish = sink.publish
     if source.waits:
         publish = publishing.patiently(stop, sink.wait_for_room, publish)
@@ -170,15 +176,44 @@ def _to_mqtt(config: Config, stop: Stop, source: Source) -> int:
     publish = publishing.every(interval, source.clock, _profiled(config, publish))
     bridge = Bridge(config.mqtt.fields, publish)
     left = 0
+
+    def beat() -> None:
+        sink.tick()
+        if sink.alive():
+            status = f"{bridge.present} batteries, {bridge.cycles} cycles, {sink.state()}"
+            systemd.notify(READY="1", WATCHDOG="1", STATUS=status)
+
     sink.start()
     try:
-        bridge.run(stop.until(source.frames))
+        bridge.run(systemd.beating(stop.until(source.frames), beat))
+        systemd.notify(STOPPING="1")
         with suppress(Stopped), stop:
             left = sink.drain(DRAIN_S)
     finally:
         sink.close(CLOSE_S)
         log.info("%s", bridge.summary())
     return FAILED if left or deaths else ENDED
+
+
+def _open_spool(config: SpoolConfig) -> Spool | None:
+    """The spool, if there is to be one and the disk lets us."""
+    from .sinks.spool import Spool, SpoolError
+
+    directory = config.directory
+    if directory is None:
+        directory = os.environ.get("STATE_DIRECTORY", "")
+    if not directory:
+        return None
+    try:
+        spool = Spool(Path(directory), config.max_mb, config.max_age_days)
+    except SpoolError as error:
+        log.warning("%s; on without a spool, arrays wait in memory", error)
+        return None
+    if spool.set_aside:
+        log.warning("%s: was no spool, now %s", spool.path, spool.set_aside.name)
+    if spool.count:
+        log.info("%s: %d arrays wait for the broker", spool.path, spool.count)
+    return spool
 
 
 def _profiled(config: Config, publish: Publish) -> Publish:

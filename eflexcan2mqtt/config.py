@@ -71,6 +71,16 @@ class Mqtt:
     tls_insecure: bool = _setting(False, parsers.switch)
 
 
+@dataclass(frozen=True)
+class Spool:
+    """[spool]: where arrays are kept while the broker is away; an empty ``directory`` is nowhere,
+    none at all is the one that systemd gives us."""
+
+    directory: str | None = _setting(None)
+    max_mb: float = _setting(100.0, parsers.positive("megabytes"))
+    max_age_days: float = _setting(30.0, parsers.positive("days"))
+
+
 _NEEDS = {
     "password": "username",
     "password_file": "username",
@@ -89,6 +99,7 @@ class Config:
     logging: Logging = Logging()
     can: Can = Can()
     mqtt: Mqtt = Mqtt()
+    spool: Spool = Spool()
 
 
 _SECTIONS: dict[str, type[Any]] = {

@@ -7,12 +7,15 @@ import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from . import systemd
 from .config import Logging
 
 FILE_NAME = "eflexcan2mqtt.out"
 FILE_BYTES = 512 * 1024
 FILES_KEPT = 5
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+_PRIORITIES = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}  # of syslog
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,14 @@ class _File(RotatingFileHandler):
         self._failed_now = True
         if not self._failing:
             sys.stderr.write(f"{self.baseFilename}: {sys.exc_info()[1]}; on without it\n")
+
+
+class _Journal(logging.Formatter):
+    """Lines as the journal reads them: a priority each, and no time, which it knows."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        prefix = f"<{_PRIORITIES.get(record.levelname, 5)}>"
+        return "\n".join(prefix + line for line in super().format(record).splitlines())
 
 
 def start(config: Logging, verbose: bool) -> None:
@@ -52,6 +63,8 @@ def start(config: Logging, verbose: bool) -> None:
     for handler in handlers:
         handler.setFormatter(formatter)
         root.addHandler(handler)
+    if systemd.journals_stderr():
+        handlers[0].setFormatter(_Journal())
     if problem:
         log.warning("%s: %s; logging to stderr only", path, problem.strerror)
 

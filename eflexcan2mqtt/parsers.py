@@ -50,13 +50,27 @@ def log_level(value: str) -> str:
 
 
 def seconds(value: str) -> float:
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
+    number = _number(value)
+    if not 0 <= number < math.inf:
         raise ValueError("expected a number of seconds, 0 or more")
-    return seconds
+    return number
+
+
+def positive(unit: str) -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        number = _number(value)
+        if not 0 < number < math.inf:
+            raise ValueError(f"expected a number of {unit}, more than 0")
+        return number
+
+    return parse
+
+
+def _number(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan
 
 
 def hostname(value: str) -> str:

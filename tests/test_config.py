@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eflexcan2mqtt import ini
-from eflexcan2mqtt.config import Can, Config, ConfigError, Logging, Mqtt, load
+from eflexcan2mqtt.config import Can, Config, ConfigError, Logging, Mqtt, Spool, load
 
 from .certificates import make_certificate
 
@@ -80,7 +80,7 @@ def test_the_shipped_ini_shows_the_defaults_but_for_the_fields():
 
 def test_the_shipped_ini_names_every_setting():
     text = SHIPPED.read_text()
-    for section in (Logging, Can, Mqtt):
+    for section in (Logging, Can, Mqtt, Spool):
         for key in section.__dataclass_fields__:
             assert f"\n{key} =" in text or f"\n# {key} =" in text, key
 
@@ -153,6 +153,7 @@ def test_log_levels_are_words_in_any_case(write, word):
         ),
         ("topic = a/#", "topic = 'a/#': expected an MQTT topic without + and #"),
         ("topic =", "topic = '': expected an MQTT topic without + and #"),
+        ("port = 1.5", "port = '1.5': expected a whole number from 1 to 65535"),
         ("tls = maybe", "tls = 'maybe': expected yes or no"),
         (
             "fields = extendet",
@@ -212,6 +213,14 @@ def test_a_bad_line_is_told_with_its_place(complaints, line, complaint):
         (
             "[can]\nbitrate = 250k",
             "x.ini:2: [can] bitrate = '250k': expected a whole number from 1 to 1000000",
+        ),
+        (
+            "[spool]\nmax_mb = 0",
+            "x.ini:2: [spool] max_mb = '0': expected a number of megabytes, more than 0",
+        ),
+        (
+            "[spool]\nmax_age_days = x",
+            "x.ini:2: [spool] max_age_days = 'x': expected a number of days, more than 0",
         ),
         (
             "[logging]\nlog_level = loud",

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from eflexcan2mqtt import __version__
-from eflexcan2mqtt.config import Can, Logging, Mqtt
+from eflexcan2mqtt.config import Can, Logging, Mqtt, Spool
 from eflexcan2mqtt.protocol.fields import FIELDS, STAGES
 
 HOME = Path(__file__).parents[1]
@@ -37,12 +37,16 @@ def test_the_table_of_fields_is_that_of_the_code():
 
 def shown(default):
     """A default as the README shows it."""
-    words = {True: "yes", False: "no", "": "(empty)"}
-    return words[default] if isinstance(default, (bool, str)) and default in words else default
+    words = {True: "yes", False: "no", "": "(empty)", None: "$STATE_DIRECTORY"}
+    return (
+        words[default]
+        if isinstance(default, (bool, str, type(None))) and default in words
+        else default
+    )
 
 
 def test_every_setting_is_in_the_table_of_settings_with_its_default():
-    for section in (Logging, Can, Mqtt):
+    for section in (Logging, Can, Mqtt, Spool):
         for key, field in section.__dataclass_fields__.items():
             default = re.search(rf"^\| `{key}` \| (\S*) \|", README, re.MULTILINE)
             assert default, key

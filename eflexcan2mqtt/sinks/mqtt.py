@@ -1,7 +1,7 @@
 """Arrays out to one MQTT topic, over one lasting broker connection.
 
 paho's network thread connects, reconnects and sends; what the broker has not yet
-acknowledged waits here, in bounded memory.
+acknowledged is kept in the outbox.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import logging
 import socket
 import threading
 import time
-from collections import deque
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -21,15 +20,20 @@ from ..protocol.decode import Reading
 from .client import failure, make_client
 from .json_lines import to_json
 from .link import MUTE, Link
+from .outbox import Outbox, Parcel
+from .spool import Spool
 
 log = logging.getLogger(__name__)
 
 WAITING = 1000
-"""Arrays kept while the broker is away: a quarter of an hour of a 14-battery bank."""
+"""Arrays kept in memory without a spool: a quarter of an hour of a bank."""
 
 # paho sends all that it holds at once after a reconnect, and with more than
 # twenty some of them twice.
 IN_FLIGHT = 20
+
+OVERDUE_S = 1.0
+"""An array that the broker has not acknowledged by then is kept on disk, if there is a spool."""
 
 _STATUS_QOS = 1
 _NONE, _TRYING, _OPEN, _UP = "none", "trying", "open", "up"  # how far a connection has come
@@ -38,28 +42,26 @@ _POLL_S = 0.02
 
 
 class MqttSink:
-    """Publishes arrays; never blocks and never raises for anything the broker does.
+    """Publishes arrays; never waits for the broker and never raises for anything it does.
 
-    ``<topic>/status``, retained, is ``online`` while connected, else ``offline``.  Of
-    the arrays that wait, ``waiting`` at most, the oldest give way first.
+    ``<topic>/status``, retained, is ``online`` while connected, else ``offline``.
     """
 
-    def __init__(self, config: Mqtt, waiting: int = WAITING) -> None:
+    def __init__(self, config: Mqtt, spool: Spool | None = None, waiting: int = WAITING) -> None:
         self._config = config
         self._link = Link(f"{config.hostname}:{config.port}", config.client_id)
         self._status_topic = f"{config.topic}/status"
-        self._room = waiting
-        self._guard = threading.Lock()  # of the next five; never held while in paho
-        self._waiting: deque[bytes] = deque()
-        self._arrays: set[int] = set()  # message ids in flight
-        self._statuses: set[int] = set()
+        self._outbox = Outbox(spool, waiting, IN_FLIGHT)
+        self._guard = threading.Lock()  # of the next four; never held while in paho
+        self._numbers: dict[int, int] = {}  # of the parcels in flight, by message id
+        self._statuses: set[int] = set()  # message ids
         self._early: set[int] = set()  # acknowledged before publish() told their id
-        self._dropped = 0
+        self._ready = False
         self._sending = threading.Lock()
         self._attempt = _NONE
         self._opened = 0.0
         self._online: int | None = None
-        self._ready = False
+        self._thread: threading.Thread | None = None
         self._disconnected = threading.Event()
         self._closing = False
         self._client = client = make_client(config, config.client_id)
@@ -73,23 +75,37 @@ class MqttSink:
 
     def start(self) -> None:
         """Begin to connect, broker or not."""
+        before = set(threading.enumerate())
         self._client.connect_async(self._config.hostname, self._config.port, self._config.keepalive)
         self._client.loop_start()
+        self._thread = next(iter(set(threading.enumerate()) - before), None)
 
     def publish(self, cycle: list[Reading]) -> None:
         """Send an array, or keep it until it can be sent."""
-        payload = to_json(cycle).encode()
-        with self._guard:
-            if len(self._waiting) == self._room:
-                self._waiting.popleft()
-                self._dropped += 1
-            self._waiting.append(payload)
-        self._look_at_the_connection()
+        self._outbox.put(to_json(cycle).encode())
+        self.tick()
         self._send()
+
+    def tick(self) -> None:
+        """Look after what time alone brings; to be called about once a second."""
+        self._link.held()
+        if self._attempt == _OPEN and time.monotonic() - self._opened > _MUTE_S:
+            self._link.failed(MUTE, "takes the connection, but does not answer")
+        if not self._ready or self._outbox.overdue(OVERDUE_S):
+            self._outbox.spill()
+
+    def alive(self) -> bool:
+        """Whether paho's network thread is; without it every publish would succeed for ever."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def state(self) -> str:
+        """The connection and what waits for it, in words."""
+        connection = "connected" if self._attempt == _UP else "away"
+        return f"broker {connection}, {self._outbox.undelivered()} arrays waiting"
 
     def wait_for_room(self) -> None:
         """Wait until publishing one more array drops none; for sources that can wait."""
-        while len(self._waiting) == self._room:
+        while self._outbox.waiting() >= self._outbox.room:
             time.sleep(_POLL_S)
 
     def drain(self, patience_s: float) -> int:
@@ -110,7 +126,7 @@ class MqttSink:
             time.sleep(_POLL_S)
         self._closing = True
         if self._attempt == _UP:
-            offline = self._hand_over(self._status_topic, b"offline", _STATUS_QOS, self._statuses)
+            offline = self._hand_over(self._status_topic, b"offline", _STATUS_QOS)
             while offline in self._statuses and time.monotonic() < deadline:
                 time.sleep(_POLL_S)
             connection = self._client.socket()
@@ -122,14 +138,15 @@ class MqttSink:
         if connected:
             self._disconnected.wait(max(0.0, deadline - time.monotonic()))
         if left := self.undelivered():
-            log.warning("%s: not delivered: %d arrays", self._link.name, left)
+            lost = self._outbox.close()
+            fate = "not delivered" if lost else "kept on disk"
+            log.warning("%s: %s: %d arrays", self._link.name, fate, lost or left)
         self._tell_dropped()
         # paho's thread is not joined: it may be deep in a name lookup, and is a daemon.
 
     def undelivered(self) -> int:
         """How many arrays the broker has not acknowledged."""
-        with self._guard:
-            return len(self._waiting) + len(self._arrays)
+        return self._outbox.undelivered()
 
     def _send(self) -> None:
         """Hand arrays to paho while there is room in flight.
@@ -138,41 +155,43 @@ class MqttSink:
         after each array, and waiting here could be waiting for each other, since paho calls
         back with its own lock held.
         """
-        while self._can_send() and self._sending.acquire(blocking=False):
+        sent = True
+        while sent and self._ready and self._sending.acquire(blocking=False):
             try:
-                self._send_one()
+                parcel = self._outbox.next()
+                sent = parcel is not None and self._send_one(parcel)
             finally:
                 self._sending.release()
 
-    def _can_send(self) -> bool:
-        with self._guard:
-            return self._ready and bool(self._waiting) and len(self._arrays) < IN_FLIGHT
+    def _send_one(self, parcel: Parcel) -> bool:
+        topic, qos = self._config.topic, self._config.qos
+        if self._hand_over(topic, parcel.payload, qos, parcel) is None:
+            self._ready = False
+            self._outbox.back(parcel)
+            return False
+        return True
 
-    def _send_one(self) -> None:
-        with self._guard:
-            if not self._waiting or len(self._arrays) >= IN_FLIGHT:
-                return
-            payload = self._waiting.popleft()
-        if self._hand_over(self._config.topic, payload, self._config.qos, self._arrays) is None:
-            with self._guard:
-                self._ready = False
-                self._waiting.appendleft(payload)
+    def _hand_over(
+        self, topic: str, payload: bytes, qos: int, parcel: Parcel | None = None
+    ) -> int | None:
+        """Give paho a parcel, or else a status; it is remembered until it is acknowledged.
 
-    def _hand_over(self, topic: str, payload: bytes, qos: int, ids: set[int]) -> int | None:
-        """Give paho a message; its id joins ``ids`` until the broker acknowledges it.
-
-        Returns None if paho did not take it.
+        Returns its message id, or None if paho did not take it.
         """
-        info = self._client.publish(topic, payload, qos, retain=ids is self._statuses)
+        info = self._client.publish(topic, payload, qos, retain=parcel is None)
         # Without a connection paho says so, but keeps what is not QoS 0 and sends it later.
         kept = info.rc == MQTTErrorCode.MQTT_ERR_NO_CONN and qos > 0
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS and not kept:
             return None
         with self._guard:
-            if info.mid in self._early:
-                self._early.remove(info.mid)
-            else:
-                ids.add(info.mid)
+            early = info.mid in self._early
+            self._early.discard(info.mid)
+            if not early and parcel:
+                self._numbers[info.mid] = parcel.number
+            elif not early:
+                self._statuses.add(info.mid)
+        if early and parcel:
+            self._outbox.arrived(parcel.number)
         return info.mid
 
     def _on_pre_connect(self, _: paho.Client, __: Any) -> None:
@@ -191,9 +210,7 @@ class MqttSink:
         # Its acknowledgement comes behind all that paho sends again: only then go newer arrays.
         # If an earlier one was never acknowledged, it is that which paho sends again.
         if self._online not in self._statuses:
-            self._online = self._hand_over(
-                self._status_topic, b"online", _STATUS_QOS, self._statuses
-            )
+            self._online = self._hand_over(self._status_topic, b"online", _STATUS_QOS)
 
     def _on_connect_fail(self, _: paho.Client, __: Any) -> None:
         self._link.failed(*failure())
@@ -201,10 +218,12 @@ class MqttSink:
     def _on_disconnect(self, _: paho.Client, __: Any, ___: Any, reason: Any, ____: Any) -> None:
         # paho may call twice for one end.
         attempt, self._attempt = self._attempt, _NONE
-        with self._guard:
-            self._ready = False
-            if self._config.qos == 0:
-                self._arrays.clear()  # what QoS 0 had under way is lost without a word
+        self._ready = False
+        if self._config.qos == 0:
+            with self._guard:
+                self._numbers.clear()
+            self._outbox.lost()
+        self._outbox.spill()
         if self._closing:
             self._disconnected.set()
         elif attempt == _UP:
@@ -214,27 +233,20 @@ class MqttSink:
 
     def _on_publish(self, _: paho.Client, __: Any, mid: int, ___: Any, ____: Any) -> None:
         with self._guard:
-            for ids in (self._arrays, self._statuses):
-                if mid in ids:
-                    ids.remove(mid)
-                    break
-            else:
+            number = self._numbers.pop(mid, None)
+            if number is None and mid not in self._statuses:
                 self._early.add(mid)
-            if mid == self._online:
-                self._ready = True
+            self._statuses.discard(mid)
+        if number is not None:
+            self._outbox.arrived(number)
+        if mid == self._online:
+            self._ready = True
         self._send()
-        if not self._waiting:
+        if not self._outbox.waiting():
             self._tell_dropped()
 
-    def _look_at_the_connection(self) -> None:
-        self._link.held()
-        if self._attempt == _OPEN and time.monotonic() - self._opened > _MUTE_S:
-            self._link.failed(MUTE, "takes the connection, but does not answer")
-
     def _tell_dropped(self) -> None:
-        with self._guard:
-            dropped, self._dropped = self._dropped, 0
-        if dropped:
+        if dropped := self._outbox.take_dropped():
             log.warning(
                 "%s: dropped %d arrays, the oldest, that the broker did not take in time",
                 *(self._link.name, dropped),

@@ -28,8 +28,9 @@ def open_sink(caplog):
     caplog.set_level(logging.INFO)
     made = []
 
-    def make(port, waiting=1000, **settings):
-        made.append(MqttSink(Mqtt(hostname="127.0.0.1", port=port, **settings), waiting))
+    def make(port, waiting=1000, spool=None, **settings):
+        config = Mqtt(hostname="127.0.0.1", port=port, **settings)
+        made.append(MqttSink(config, spool, waiting))
         made[-1].start()
         return made[-1]
 

@@ -1,0 +1,169 @@
+"""Arrays in, in their order out, and remembered until they have arrived. No MQTT.
+
+While the broker acknowledges, arrays live in memory only: an SD card wears out.  When it
+does not, ``spill`` takes all that has not arrived to disk, and what comes then goes there.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TypeVar
+
+from .spool import Spool, SpoolError
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+@dataclass
+class Parcel:
+    """An array on its way; ``number`` gives the order."""
+
+    number: int
+    payload: bytes
+    on_disk: bool = False
+    since: float = field(default_factory=time.monotonic)
+
+
+class Outbox:
+    """A queue whose front, ``window`` arrays at most, is in flight.
+
+    Without a spool ``room`` arrays wait in memory; the oldest give way first.  Methods may be
+    called from any thread, and never raise for what the disk does.
+    """
+
+    def __init__(self, spool: Spool | None, room: int, window: int) -> None:
+        self.room = room
+        self._spool = spool
+        self._window = window
+        self._lock = threading.RLock()
+        self._waiting: deque[Parcel] = deque()
+        self._flight: dict[int, Parcel] = {}
+        self._dropped = 0
+        self._loaded = 0  # what the spool holds behind this number waits there
+        self._stored = spool.count if spool else 0  # how many those are
+        self._last = spool.last if spool else 0
+
+    def put(self, payload: bytes) -> None:
+        """Take an array."""
+        with self._lock:
+            self._last += 1
+            parcel = Parcel(self._last, payload)
+            if self._stored and self._store([parcel]):
+                self._stored += 1
+                return
+            if self.waiting() >= self.room:
+                self._waiting.popleft()
+                self._dropped += 1
+            self._waiting.append(parcel)
+
+    def next(self) -> Parcel | None:
+        """The array to send next, which is then in flight; None if there is none or no room."""
+        with self._lock:
+            if len(self._flight) >= self._window:
+                return None
+            if not self._waiting and self._stored:
+                self._load()
+            if not self._waiting:
+                return None
+            parcel = self._waiting.popleft()
+            self._flight[parcel.number] = parcel
+            return parcel
+
+    def arrived(self, number: int) -> None:
+        """An array in flight was acknowledged."""
+        with self._lock:
+            parcel = self._flight.pop(number, None)
+            if parcel and parcel.on_disk:
+                self._disk(lambda spool: spool.remove(number))
+
+    def back(self, parcel: Parcel) -> None:
+        """An array could not be sent: it is the next one again."""
+        with self._lock:
+            if self._flight.pop(parcel.number, None):
+                self._waiting.appendleft(parcel)
+
+    def lost(self) -> None:
+        """Whatever was in flight is lost without a word, as QoS 0 has it."""
+        with self._lock:
+            for number in list(self._flight):
+                self.arrived(number)
+
+    def spill(self) -> None:
+        """Take all that has not arrived to disk, if there is one."""
+        with self._lock:
+            if not self._spool:
+                return
+            parcels = [*self._flight.values(), *self._waiting]
+            if self._store([parcel for parcel in parcels if not parcel.on_disk]) and self._waiting:
+                self._loaded = self._waiting[0].number - 1
+                self._stored += len(self._waiting)
+                self._waiting.clear()
+
+    def overdue(self, seconds: float) -> bool:
+        """Whether an array that is only in memory has waited for so long."""
+        with self._lock:
+            parcels = chain(self._flight.values(), self._waiting)
+            oldest = next((each for each in parcels if not each.on_disk), None)
+            return oldest is not None and time.monotonic() - oldest.since > seconds
+
+    def waiting(self) -> int:
+        """How many arrays are not yet in flight."""
+        return len(self._waiting) + self._stored
+
+    def undelivered(self) -> int:
+        """How many arrays have not arrived."""
+        with self._lock:
+            return self.waiting() + len(self._flight)
+
+    def take_dropped(self) -> int:
+        """How many arrays have given way since this was last asked."""
+        with self._lock:
+            dropped, self._dropped = self._dropped, 0
+            return dropped
+
+    def close(self) -> int:
+        """Take what is left to disk; return how many arrays are lost."""
+        with self._lock:
+            self.spill()
+            lost = 0 if self._spool else self.undelivered()
+            self._disk(Spool.close)
+            return lost
+
+    def _store(self, parcels: list[Parcel]) -> bool:
+        """Write parcels to disk; return whether they are there."""
+        # What is in flight may be stored as well, but waits no more.
+        self._loaded = max(self._loaded, *self._flight, 0)
+        arrays = [(parcel.number, parcel.payload) for parcel in parcels]
+        gone = self._disk(lambda spool: spool.put(arrays, self._loaded))
+        if gone is None:
+            return False
+        self._stored -= gone
+        self._dropped += gone
+        for parcel in parcels:
+            parcel.on_disk = True
+        return True
+
+    def _load(self) -> None:
+        for number, payload in self._disk(lambda s: s.after(self._loaded, self._window)) or []:
+            self._waiting.append(Parcel(number, payload, on_disk=True))
+            self._loaded = number
+            self._stored -= 1
+
+    def _disk(self, action: Callable[[Spool], T]) -> T | None:
+        """Do something with the spool; if that fails, say so once and go on without it."""
+        if self._spool:
+            try:
+                return action(self._spool)
+            except SpoolError as error:
+                self._spool = None
+                self._stored = 0
+                log.warning("%s; on without a spool, arrays wait in memory", error)
+        return None
