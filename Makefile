@@ -1,6 +1,8 @@
 # make demo   a simulated bank, through a private mosquitto, to a real subscriber
 # make test   all tests
 # make lint   ruff and mypy
+# make dist   the release tarballs (as root; ARCHES=x86_64 for one of them)
+# make system-test   everything that needs a kernel and systemd, in an emulated machine (as root)
 # make lock   new lock files from pyproject.toml
 
 PYTHON ?= python3
@@ -12,7 +14,7 @@ PIP = $(VENV)/bin/pip --disable-pip-version-check install --quiet --require-hash
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 BROKER = mosquitto mosquitto_sub mosquitto_passwd openssl
 
-.PHONY: demo test lint lock mosquitto
+.PHONY: demo test lint lock mosquitto dist system-test
 
 demo: $(VENV)/installed mosquitto
 	$(VENV)/bin/python -m tests.demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -24,6 +26,17 @@ lint: $(VENV)/installed-lint
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+
+dist:
+	$(SUDO) dist/build.sh $(ARCHES)
+
+# Where the release that is tested is made: what dist/ holds stays as it is.
+RELEASE = $(or $(EFLEX_SYSTEM_CACHE),$(HOME)/.cache/eflexcan2mqtt)/release
+
+system-test: $(VENV)/installed-test
+	EFLEX_DIST_OUT=$(RELEASE) dist/build.sh x86_64
+	EFLEX_RELEASE=$(RELEASE) $(VENV)/bin/python -m pytest --override-ini addopts= -v -s \
+	  tests/system $(TESTS)
 
 $(VENV)/installed: requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -55,4 +68,7 @@ lock: $(VENV)/installed
 	$(VENV)/bin/pip install --quiet uv
 	$(LOCK) --output-file requirements.lock
 	$(LOCK) --group test --output-file requirements-test.lock
+	$(VENV)/bin/uv pip compile dist/requirements-build.in --constraint requirements.lock --quiet \
+	  --universal --python-version 3.11 --generate-hashes --no-header \
+	  --output-file dist/requirements-build.lock
 	$(LOCK) --group lint --output-file requirements-lint.lock

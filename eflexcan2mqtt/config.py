@@ -7,6 +7,7 @@ default, its parser and what that expects stand beside it.
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 from . import ini, parsers
 from .protocol.fields import DOCUMENTED, STAGES
 
+CREDENTIAL = "mqtt-password"
 DEFAULT_PATHS = (Path("eflexcan2mqtt.ini"), Path("/etc/eflexcan2mqtt.ini"))
 
 
@@ -171,7 +173,15 @@ def _complete_mqtt(values: dict[str, Any], folder: Path) -> Iterator[tuple[str, 
                 values["password"] = content.decode("utf-8").strip("\r\n")
             except UnicodeDecodeError:
                 yield key, "expected a file in UTF-8"
+    if "username" in given and "password" not in values:
+        values["password"] = _credential()
     yield from _certificate_complaints(values)
+
+
+def _credential() -> str:
+    """The password that systemd hands to the service, if there is one."""
+    path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nowhere")) / CREDENTIAL
+    return path.read_text().strip("\r\n") if path.exists() else ""
 
 
 def _certificate_complaints(values: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ import can
 
 from ..config import Can
 from ..protocol.blocks import BLOCKS, FRAME_BYTES, OUR_IDS, SILENT_TICKS, TICK_S, Frame
+from . import socketcan
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +22,9 @@ QUICK_RETRY_S = 1.0
 QUICK_FOR_S = 10.0
 SLOWEST_RETRY_S = 30.0
 
-# What python-can's interfaces raise.  The last three come from those that parse what a
-# serial adapter sends without checking it, and from a setting they cannot use.
-BUS_ERRORS = (can.CanError, OSError, ValueError, LookupError, ImportError)
+# What python-can's interfaces raise.  The last four come from those that parse what a
+# serial adapter sends without checking it, and from settings they cannot use or lack.
+BUS_ERRORS = (can.CanError, OSError, ValueError, LookupError, ImportError, TypeError)
 
 # SocketCAN's flag of a remote frame: a mask with it lets data frames through only.
 _RTR_FLAG = 0x4000_0000
@@ -102,26 +103,35 @@ def is_ours(message: can.Message) -> bool:
 
 
 def _received(bus: can.BusABC, config: Can) -> Iterator[Frame | None]:
-    # Only SocketCAN stamps frames with the system's clock; some adapters count from zero.
-    stamped = config.interface == "socketcan"
-    heard = time.monotonic()
+    """The frames of an open bus, and None for each second without one; tells of silence."""
+    if config.interface == "socketcan":
+        frames = socketcan.received(bus.socket, config.channel)  # type: ignore[attr-defined]
+    else:
+        frames = _received_by_python_can(bus)
     silent = 0
+    for frame in frames:
+        if frame is None:
+            silent += 1
+            if silent == SILENT_TICKS:
+                log.warning("%s: no battery says anything", config.channel)
+        elif silent:
+            if silent >= SILENT_TICKS:
+                log.info("%s: the batteries are back after %d s", config.channel, silent)
+            silent = 0
+        yield frame
+
+
+def _received_by_python_can(bus: can.BusABC) -> Iterator[Frame | None]:
+    heard = time.monotonic()
     while True:
         message = bus.recv(TICK_S)
-        if message is None or not is_ours(message):
-            # Also where foreign frames keep coming.
-            if _since(heard) >= TICK_S:
-                heard = time.monotonic()
-                silent += 1
-                if silent == SILENT_TICKS:
-                    log.warning("%s: no battery says anything", config.channel)
-                yield None
-            continue
-        if silent >= SILENT_TICKS:
-            log.info("%s: the batteries are back after %d s", config.channel, silent)
-        heard, silent = time.monotonic(), 0
-        data = bytes(message.data)
-        yield message.arbitration_id, data, message.timestamp if stamped else time.time()
+        if message is not None and is_ours(message):
+            heard = time.monotonic()
+            # Some adapters count their time from zero: it is that of the arrival.
+            yield message.arbitration_id, bytes(message.data), time.time()
+        elif _since(heard) >= TICK_S:  # also where foreign frames keep coming
+            heard = time.monotonic()
+            yield None
 
 
 def _since(moment: float) -> float:

@@ -1,0 +1,164 @@
+#!/bin/sh
+# Installs or upgrades eflexcan2mqtt, from a release tarball or from a source checkout.
+#
+#   sudo ./install.sh                 install; again: upgrade
+#   sudo ./install.sh --uninstall     remove the program, keep the settings and the spool
+#   sudo ./install.sh --uninstall --purge      remove those as well
+#   DESTDIR=/some/folder ./install.sh          into a folder, without root and systemd
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=${DESTDIR:-}
+program=/usr/local/bin/eflexcan2mqtt
+library=/usr/local/lib/eflexcan2mqtt
+command=/usr/local/sbin/eflexcan2mqtt
+unit=/etc/systemd/system/eflexcan2mqtt.service
+ini=/etc/eflexcan2mqtt.ini
+password=/etc/eflexcan2mqtt.password
+sysctl=/etc/sysctl.d/10-eflexcan2mqtt.conf
+spool="/var/lib/eflexcan2mqtt /var/lib/private/eflexcan2mqtt"
+service=eflexcan2mqtt.service
+
+die() {
+    echo "install.sh: $*" >&2
+    exit 1
+}
+
+running_systemd() {
+    [ -z "$root" ] && [ -d /run/systemd/system ]
+}
+
+check_machine() {
+    [ -n "$root" ] && return
+    [ "$(id -u)" -eq 0 ] || die "must be run as root: sudo ./install.sh"
+    command -v systemctl >/dev/null || die "needs systemd, and found no systemctl"
+    [ -d /run/systemd/system ] || die "needs systemd, which does not run here"
+}
+
+# The name of a release for this machine: a 32-bit system may run on a 64-bit kernel.
+architecture() {
+    case $(dpkg --print-architecture 2>/dev/null || uname -m) in
+    amd64 | x86_64) echo x86_64 ;;
+    arm64 | aarch64) echo aarch64 ;;
+    armhf | armv7l | armv8l) echo armhf ;;
+    *) uname -m ;;
+    esac
+}
+
+check_source() {
+    if [ -f "$here/VERSION" ]; then
+        kind=tarball
+        read -r version built <"$here/VERSION"
+        [ "$built" = "$(architecture)" ] || [ -n "$root" ] ||
+            die "this release is for $built, the machine is $(architecture)"
+        [ -x "$here/eflexcan2mqtt/eflexcan2mqtt" ] || die "the release is not complete: unpack it again"
+    elif [ -f "$here/main.py" ]; then
+        kind=checkout
+        version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$here/eflexcan2mqtt/__init__.py")
+        python3 -c 'import venv, ensurepip' 2>/dev/null ||
+            die "needs python3 with venv: apt install python3-venv"
+    else
+        die "$here holds neither a release nor the source"
+    fi
+}
+
+# Beside its place first: until the new program is whole, the old one stays.
+place_program() {
+    rm -rf "$root$program.new"
+    mkdir -p "$root$program.new" "$root$(dirname "$command")"
+    if [ "$kind" = tarball ]; then
+        cp -R "$here/eflexcan2mqtt/." "$root$program.new"
+        rm -rf "$root$library"
+    else
+        rm -rf "$root$library.new"
+        python3 -m venv "$root$library.new"
+        "$root$library.new/bin/pip" --disable-pip-version-check install --quiet --require-hashes \
+            -r "$here/requirements.lock"
+        cp -R "$here/eflexcan2mqtt" "$here/main.py" "$root$library.new"
+        rm -rf "$root$library"
+        mv "$root$library.new" "$root$library"
+        printf '#!/bin/sh\nexec %s/bin/python %s/main.py "$@"\n' "$library" "$library" \
+            >"$root$program.new/eflexcan2mqtt"
+        chmod 755 "$root$program.new/eflexcan2mqtt"
+    fi
+    rm -rf "$root$program"
+    mv "$root$program.new" "$root$program"
+    ln -sf "$program/eflexcan2mqtt" "$root$command"
+}
+
+place_settings() {
+    if [ ! -f "$root$ini" ]; then
+        install -D -m 644 "$here/eflexcan2mqtt.ini" "$root$ini"
+    elif ! cmp -s "$here/eflexcan2mqtt.ini" "$root$ini"; then
+        install -m 644 "$here/eflexcan2mqtt.ini" "$root$ini.new"
+        echo "$ini is kept as it is; the new one is $ini.new"
+    fi
+    # systemd refuses to start a service whose credential is missing.
+    if [ ! -e "$root$password" ]; then
+        install -D -m 600 /dev/null "$root$password"
+    fi
+    install -D -m 644 "$here/eflexcan2mqtt.conf" "$root$sysctl"
+    install -D -m 644 "$here/eflexcan2mqtt.service" "$root$unit"
+}
+
+install_all() {
+    check_source
+    place_program
+    place_settings
+    if running_systemd; then
+        sysctl --quiet --load "$sysctl" || echo "net.core.rmem_max stays as it is until the next start"
+        systemctl daemon-reload
+        systemctl --quiet enable "$service"
+        if systemctl --quiet is-active "$service"; then
+            systemctl restart "$service"
+            echo "eflexcan2mqtt $version is installed and was restarted"
+            return
+        fi
+    fi
+    cat <<NEXT
+eflexcan2mqtt $version is installed. Next:
+
+    sudo nano $ini
+    sudo eflexcan2mqtt --check
+    sudo systemctl start eflexcan2mqtt
+NEXT
+}
+
+uninstall_all() {
+    if running_systemd; then
+        systemctl --quiet disable --now "$service" 2>/dev/null || true
+    fi
+    rm -rf "$root$program" "$root$library"
+    rm -f "$root$command" "$root$unit" "$root$sysctl"
+    if [ "$purge" = yes ]; then
+        rm -f "$root$ini" "$root$ini.new" "$root$password"
+        for folder in $spool; do
+            rm -rf "$root$folder"
+        done
+    else
+        echo "kept: $ini, $password and the spool in /var/lib/eflexcan2mqtt"
+    fi
+    if running_systemd; then
+        systemctl daemon-reload
+    fi
+}
+
+action=install purge=no
+for argument in "$@"; do
+    case $argument in
+    --uninstall) action=uninstall ;;
+    --purge) purge=yes ;;
+    -h | --help)
+        sed -n '2,8s/^# \{0,1\}//p' "$0"
+        exit
+        ;;
+    *) die "unknown option $argument; see --help" ;;
+    esac
+done
+[ "$purge" = no ] || [ "$action" = uninstall ] || die "--purge goes with --uninstall"
+check_machine
+if [ "$action" = install ]; then
+    install_all
+else
+    uninstall_all
+fi
