@@ -47,6 +47,7 @@ class _Journal(logging.Formatter):
 def start(config: Logging, verbose: bool) -> None:
     """Log to stderr, and to a rotating file as well if the INI names a directory."""
     root = logging.getLogger()
+    logging.getLogger("can").setLevel(logging.WARNING)  # it tells of each socket it makes
     root.setLevel(logging.DEBUG if verbose else config.log_level.upper())
     formatter = logging.Formatter(FORMAT)
     handlers: list[logging.Handler] = [logging.StreamHandler()]
