@@ -1,6 +1,7 @@
 # make demo   a simulated bank, through a private mosquitto, to a real subscriber
 # make test   all tests
 # make lint   ruff and mypy
+# make fuzz   the properties with many more examples; SEED=1
 # make dist   the release tarballs (as root; ARCHES=x86_64 for one of them)
 # make system-test   everything that needs a kernel and systemd, in an emulated machine (as root)
 # make lock   new lock files from pyproject.toml
@@ -14,7 +15,7 @@ PIP = $(VENV)/bin/pip --disable-pip-version-check install --quiet --require-hash
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 BROKER = mosquitto mosquitto_sub mosquitto_passwd openssl
 
-.PHONY: demo test lint lock mosquitto dist system-test
+.PHONY: demo test fuzz lint lock mosquitto dist system-test
 
 demo: $(VENV)/installed mosquitto
 	$(VENV)/bin/python -m tests.demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -26,6 +27,13 @@ lint: $(VENV)/installed-lint
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+
+SEED = 1
+
+fuzz: $(VENV)/installed-test
+	$(VENV)/bin/python -m pytest --hypothesis-profile=long --hypothesis-seed=$(SEED) tests/protocol \
+	  tests/sources/test_candump.py tests/sources/test_lines.py tests/test_config.py \
+	  tests/sinks/test_spool.py tests/sinks/test_outbox.py tests/test_bridge.py $(TESTS)
 
 dist:
 	$(SUDO) dist/build.sh $(ARCHES)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from . import logs, publishing, systemd
 from .arguments import BUS, LOG, SIMULATOR, Options, parse
 from .bridge import Bridge, Publish
-from .config import DEFAULT_PATHS, Config, ConfigError, load
+from .config import DEFAULT_PATHS, Config, ConfigError, exposed_secrets, load
 from .config import Spool as SpoolConfig
 from .protocol.blocks import Frame
 from .stop import Stop, Stopped, end_with_any_thread
@@ -96,7 +96,11 @@ def _main(options: Options) -> int:
 def _config(options: Options) -> Config:
     """The INI, with what the options override; raises ConfigError."""
     path = options.config or next((each for each in DEFAULT_PATHS if each.exists()), None)
-    config = Config() if path is None else load(path)
+    config = Config()
+    if path:
+        config = load(path)
+        for file in exposed_secrets(path, config.mqtt):
+            sys.stderr.write(f"{file}: holds a secret that everybody here may read; chmod 600\n")
     if options.fields:
         config = replace(config, mqtt=replace(config.mqtt, fields=options.fields))
     if options.input.kind == BUS and options.input.name:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,6 +149,14 @@ def load(path: Path) -> Config:
     if complaints:
         raise ConfigError("\n".join(f"{path}:{line}: {what}" for line, what in sorted(complaints)))
     return Config(**{name: section(**values[name]) for name, section in _SECTIONS.items()})
+
+
+def exposed_secrets(path: Path, mqtt: Mqtt) -> list[Path]:
+    """The files with a password that everybody on this machine may read."""
+    files = [Path(each) for each in (mqtt.password_file, mqtt.tls_key) if each]
+    if "password" in (each.key for each in ini.parse(path.read_bytes()).settings):
+        files.append(path)
+    return [each for each in files if each.stat().st_mode & stat.S_IROTH]
 
 
 def _complete_mqtt(values: dict[str, Any], folder: Path) -> Iterator[tuple[str, str]]:

@@ -47,7 +47,8 @@ class _Journal(logging.Formatter):
 def start(config: Logging, verbose: bool) -> None:
     """Log to stderr, and to a rotating file as well if the INI names a directory."""
     root = logging.getLogger()
-    logging.getLogger("can").setLevel(logging.WARNING)  # it tells of each socket it makes
+    # python-can tells of each socket it makes, and of each error that it raises as well.
+    logging.getLogger("can").setLevel(logging.CRITICAL)
     root.setLevel(logging.DEBUG if verbose else config.log_level.upper())
     formatter = logging.Formatter(FORMAT)
     handlers: list[logging.Handler] = [logging.StreamHandler()]

@@ -15,6 +15,7 @@ from .broker import Broker, Subscriber
 
 # A busy machine is no bug.
 settings.register_profile("unhurried", deadline=None)
+settings.register_profile("long", deadline=None, max_examples=5000)
 settings.load_profile("unhurried")
 
 # What a shell may have set for python, and systemd has not: buffers hide mistakes.

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eflexcan2mqtt import ini
-from eflexcan2mqtt.config import Can, Config, ConfigError, Logging, Mqtt, Spool, load
+from eflexcan2mqtt.config import (
+    CREDENTIAL,
+    Can,
+    Config,
+    ConfigError,
+    Logging,
+    Mqtt,
+    Spool,
+    exposed_secrets,
+    load,
+)
 
 from .certificates import make_certificate
 
@@ -281,6 +291,33 @@ def test_a_password_file_must_be_readable_and_the_only_source(complaints, tmp_pa
     assert both[0].endswith("password_file: expected a file in UTF-8")
     assert both[1].endswith("password_file: expected either password or password_file, not both")
     assert bad == ["x.ini:3: [mqtt] password_file: expected a file in UTF-8"]
+
+
+@pytest.mark.parametrize(
+    ("text", "exposed"),
+    [
+        ("username = me\npassword = geheim", ["x.ini"]),
+        ("username = me\npassword_file = secret.txt", ["secret.txt"]),
+        ("username = me", []),
+    ],
+)
+def test_secrets_that_everybody_may_read_are_found(write, text, exposed):
+    path = write(f"[mqtt]\n{text}\n")
+    secret = path.parent / "secret.txt"
+    secret.write_text("geheim")
+    for mode, expected in ((0o644, exposed), (0o600, [])):
+        path.chmod(mode)
+        secret.chmod(mode)
+        assert [each.name for each in exposed_secrets(path, load(path).mqtt)] == expected
+
+
+def test_the_service_gets_its_password_as_a_credential(write, tmp_path, monkeypatch):
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    path = write("[mqtt]\nusername = me\n")
+    assert load(path).mqtt.password == ""
+    (tmp_path / CREDENTIAL).write_text("geheim\n")
+    assert load(path).mqtt.password == "geheim"
+    assert load(write("[mqtt]\nusername = me\npassword = other\n")).mqtt.password == "other"
 
 
 def test_certificates_must_be_certificates(complaints, tmp_path):

@@ -1,0 +1,178 @@
+"""install.sh into a folder: no root, no systemd, and nothing touched when something is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from eflexcan2mqtt import __version__
+
+HOME = Path(__file__).parents[1]
+PROGRAM = "usr/local/bin/eflexcan2mqtt"
+
+
+@pytest.fixture
+def release(tmp_path):
+    """An unpacked release whose program is a script."""
+    folder = tmp_path / "release"
+    (folder / "eflexcan2mqtt").mkdir(parents=True)
+    program = folder / "eflexcan2mqtt/eflexcan2mqtt"
+    program.write_text("#!/bin/sh\necho frozen\n")
+    program.chmod(0o755)
+    for name in ("install.sh", "eflexcan2mqtt.ini", "eflexcan2mqtt.service", "eflexcan2mqtt.conf"):
+        shutil.copy(HOME / name, folder)
+    (folder / "VERSION").write_text("9.9 x86_64\n")
+    return folder
+
+
+@pytest.fixture
+def install(release, tmp_path):
+    """Run its install.sh into a folder; the result."""
+
+    def install(*arguments, folder=release, **environment):
+        return subprocess.run(
+            [folder / "install.sh", *arguments],
+            env={**os.environ, "DESTDIR": str(tmp_path / "root"), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return install
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "root"
+
+
+def test_it_puts_everything_in_its_place_and_says_what_is_next(install, root):
+    done = install()
+    assert done.returncode == 0, done.stderr
+    assert "9.9 is installed" in done.stdout
+    for command in ("nano /etc/eflexcan2mqtt.ini", "eflexcan2mqtt --check", "systemctl start"):
+        assert f"    sudo {command}" in done.stdout
+    assert (root / PROGRAM / "eflexcan2mqtt").stat().st_mode & stat.S_IXUSR
+    assert str((root / "usr/local/sbin/eflexcan2mqtt").readlink()) == f"/{PROGRAM}/eflexcan2mqtt"
+    for name, place in (
+        ("eflexcan2mqtt.ini", "etc/eflexcan2mqtt.ini"),
+        ("eflexcan2mqtt.service", "etc/systemd/system/eflexcan2mqtt.service"),
+        ("eflexcan2mqtt.conf", "etc/sysctl.d/10-eflexcan2mqtt.conf"),
+    ):
+        assert (root / place).read_bytes() == (HOME / name).read_bytes()
+    secret = root / "etc/eflexcan2mqtt.password"
+    assert (secret.read_bytes(), stat.S_IMODE(secret.stat().st_mode)) == (b"", 0o600)
+
+
+def test_an_upgrade_keeps_what_was_edited_and_clears_what_is_stale(install, root):
+    install()
+    (root / PROGRAM / "stale.so").touch()
+    (root / "etc/eflexcan2mqtt.ini").write_text("[mqtt]\nport = 1884\n")
+    (root / "etc/eflexcan2mqtt.password").write_text("geheim")
+    done = install()
+    assert done.returncode == 0
+    assert "/etc/eflexcan2mqtt.ini is kept as it is" in done.stdout
+    assert not (root / PROGRAM / "stale.so").exists()
+    assert (root / "etc/eflexcan2mqtt.ini").read_text() == "[mqtt]\nport = 1884\n"
+    assert (root / "etc/eflexcan2mqtt.ini.new").read_bytes() == (
+        HOME / "eflexcan2mqtt.ini"
+    ).read_bytes()
+    assert (root / "etc/eflexcan2mqtt.password").read_text() == "geheim"
+
+
+def test_an_upgrade_of_an_unedited_ini_lays_nothing_beside_it(install, root):
+    install()
+    install()
+    assert not (root / "etc/eflexcan2mqtt.ini.new").exists()
+
+
+def test_it_goes_without_the_settings_unless_purged(install, root):
+    install()
+    (root / "var/lib/private/eflexcan2mqtt").mkdir(parents=True)
+    assert install("--uninstall").returncode == 0
+    left = {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir()}
+    assert left == {"etc/eflexcan2mqtt.ini", "etc/eflexcan2mqtt.password"}
+    assert (root / "var/lib/private/eflexcan2mqtt").is_dir()
+    assert install("--uninstall", "--purge").returncode == 0
+    assert not list(root.rglob("*eflexcan2mqtt*"))
+
+
+def test_a_checkout_is_installed_with_an_environment_of_its_own(install, root, tmp_path):
+    """The real thing: main.py and what its lock file names."""
+    checkout = tmp_path / "checkout"
+    subprocess.run(["git", "clone", "--quiet", HOME, checkout], check=True)
+    shutil.copy(HOME / "install.sh", checkout)
+    done = install(folder=checkout)
+    assert done.returncode == 0, done.stderr
+    library = root / "usr/local/lib/eflexcan2mqtt"
+    said = subprocess.run(
+        [library / "bin/python", library / "main.py", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout == f"eflexcan2mqtt {__version__}\n"
+    assert "/usr/local/lib/eflexcan2mqtt/main.py" in (root / PROGRAM / "eflexcan2mqtt").read_text()
+
+
+def test_an_incomplete_release_touches_nothing(install, release, root):
+    shutil.rmtree(release / "eflexcan2mqtt")
+    done = install()
+    assert done.returncode == 1
+    assert "not complete" in done.stderr
+    assert not root.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--frobnicate"], "unknown option --frobnicate"), (["--purge"], "goes with --uninstall")],
+)
+def test_a_wrong_option_touches_nothing(install, root, arguments, words):
+    done = install(*arguments)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert not root.exists()
+
+
+def test_without_systemd_it_says_so(install):
+    """As here: nothing is installed into a machine that cannot run it."""
+    done = install(DESTDIR="")
+    assert done.returncode == 1
+    expected = "must be run as root" if os.getuid() else "needs systemd"
+    assert expected in done.stderr
+
+
+def test_shellcheck_has_nothing_to_say():
+    if not shutil.which("shellcheck"):
+        assert not os.environ.get("CI"), "shellcheck is missing"
+        pytest.skip("no shellcheck here")
+    scripts = ["install.sh", "dist/build.sh", "tests/system/image.sh", ".ci/run"]
+    done = subprocess.run(
+        ["shellcheck", *scripts], cwd=HOME, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == ""
+
+
+TARBALLS = sorted((HOME / "dist").glob("*.tgz"))
+
+
+@pytest.mark.skipif(not TARBALLS, reason="nothing is released yet")
+def test_the_release_in_dist_is_of_this_version():
+    sums = dict(
+        reversed(line.split()) for line in (HOME / "dist/SHA256SUMS").read_text().splitlines()
+    )
+    assert set(sums) == {path.name for path in TARBALLS}
+    for path in TARBALLS:
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == sums[path.name]
+        name = path.name.removesuffix(".tgz")
+        with tarfile.open(path) as archive:
+            version = archive.extractfile(f"{name}/VERSION").read().decode().split()
+        assert version == [__version__, name.removeprefix("eflexcan2mqtt_")]
+        assert path.stat().st_size <= 12_000_000
