@@ -14,7 +14,7 @@ SHORT_S = 10.0
 SHORT_IN_A_ROW = 2
 
 GONE, MUTE, TWICE = "gone", "mute", "twice"
-UNTIL = "arrays wait in memory until it is back"
+UNTIL = "arrays are kept until it is back"
 
 
 class Link:

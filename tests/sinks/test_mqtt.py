@@ -137,7 +137,7 @@ def test_it_starts_without_a_broker_and_says_so_once(open_sink, make_broker, sub
     time.sleep(3.5)  # the second and third attempts fail as well
     publish(sink, 3)
     assert caplog.messages == [
-        f"127.0.0.1:{port}: Connection refused; arrays wait in memory until it is back"
+        f"127.0.0.1:{port}: Connection refused; arrays are kept until it is back"
     ]
     subscriber = subscribe(make_broker(port=port).start().port)
     wait_until(lambda: numbers(subscriber.payloads()) == [1, 2, 3])
@@ -236,7 +236,7 @@ def test_a_wrong_password_is_one_line_without_the_password(
     [line] = lines_of(caplog, "127.0.0.1")
     assert line == (
         f"127.0.0.1:{broker.port}: the broker refuses us: Not authorized; "
-        "arrays wait in memory until it is back"
+        "arrays are kept until it is back"
     )
     right = open_sink(broker.port, username="solar", password="rightsecret", client_id="right")
     publish(right, 1)

@@ -1,6 +1,6 @@
 """Numbered frames at a steady rate, and their count: runs inside the machine, on plain Python.
 
-``send INTERFACE RATE SECONDS`` or ``receive INTERFACE``, which ends 2 s after the last frame.
+``send INTERFACE RATE SECONDS [ID]`` or ``receive INTERFACE``, which ends 2 s after the last frame.
 """
 
 import socket
@@ -12,7 +12,7 @@ FRAME = struct.Struct("=IB3xQ")
 SILENCE_S = 2.0
 
 
-def send(bus: socket.socket, rate: float, seconds: float) -> None:
+def send(bus: socket.socket, rate: float, seconds: float, can_id: int = 0x101) -> None:
     total = int(rate * seconds)
     refused = 0
     started = time.monotonic()
@@ -21,7 +21,7 @@ def send(bus: socket.socket, rate: float, seconds: float) -> None:
             time.sleep(ahead)
         while True:
             try:
-                bus.send(FRAME.pack(0x101, 8, number))
+                bus.send(FRAME.pack(can_id, 8, number))
                 break
             except OSError:  # the queue is full
                 refused += 1
@@ -48,6 +48,6 @@ with socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW) as bus:
     bus.bind((sys.argv[2],))
     bus.settimeout(30)
     if sys.argv[1] == "send":
-        send(bus, float(sys.argv[3]), float(sys.argv[4]))
+        send(bus, float(sys.argv[3]), float(sys.argv[4]), *(int(each, 16) for each in sys.argv[5:]))
     else:
         receive(bus)
