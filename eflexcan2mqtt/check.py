@@ -80,7 +80,9 @@ def broker(config: Mqtt) -> Finding:
         if reason.is_failure:
             conclude(False, f"the broker refuses us: {reason}")
         else:
-            conclude(True, f"accepts us, arrays go to '{config.topic}' with QoS {config.qos}")
+            loss = "" if config.qos else ", which may lose some on the way"
+            where = f"arrays go to '{config.topic}' with QoS {config.qos}{loss}"
+            conclude(True, f"accepts us, {where}")
 
     def on_disconnect(_: Any, __: Any, ___: Any, reason: Any, ____: Any) -> None:
         conclude(False, f"takes the connection, but does not speak MQTT ({reason})")

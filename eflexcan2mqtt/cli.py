@@ -100,7 +100,9 @@ def _config(options: Options) -> Config:
     if path:
         config = load(path)
         for file in exposed_secrets(path, config.mqtt):
-            sys.stderr.write(f"{file}: holds a secret that everybody here may read; chmod 600\n")
+            sys.stderr.write(
+                f"{file}: everybody here may read the password or key in it; chmod 600\n"
+            )
     if options.fields:
         config = replace(config, mqtt=replace(config.mqtt, fields=options.fields))
     if options.input.kind == BUS and options.input.name:

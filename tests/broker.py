@@ -53,6 +53,7 @@ class Broker:
 
     def start(self) -> Broker:
         assert MOSQUITTO, "mosquitto is not installed; make test installs it"
+        assert self._process is None, "it runs already"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [MOSQUITTO, "-c", self._config],

@@ -574,6 +574,19 @@ def test_check_says_that_all_is_well(run, broker, tmp_path):
     assert done.returncode == 0
 
 
+def test_check_says_that_qos_0_may_lose_arrays(run, broker, tmp_path):
+    done = run("-c", mqtt_ini(tmp_path, broker.port, qos=0), "--input", "simulator", "--check")
+    assert "with QoS 0, which may lose some on the way" in done.stdout
+
+
+def test_a_secret_that_everybody_may_read_is_told(run, tmp_path):
+    path = mqtt_ini(tmp_path, 1, username="me", password="geheim")
+    path.chmod(0o644)
+    done = run("-c", path, "--input", LOG, "--output", "json")
+    assert done.stderr.startswith(f"{path}: everybody here may read the password or key in it")
+    assert "geheim" not in done.stderr
+
+
 def test_check_says_what_is_wrong_with_bus_and_broker(run, tmp_path):
     port = free_port()
     done = run("-c", mqtt_ini(tmp_path, port), "--input", "can:can77", "--check")

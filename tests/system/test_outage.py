@@ -102,7 +102,7 @@ def test_what_was_read_arrives_once_and_in_order(tmp_path, subscriber, seed):  #
     bursts = ["".join(lines[at : at + size]) for at in range(0, len(lines), size)]
     bridge = Bridge(tmp_path, broker.port)
     tolerated, events = set(), []
-    away_until = frozen_until = 0
+    away_until = frozen_until = -1
     next_event = 50
     try:
         due = time.monotonic()
