@@ -270,6 +270,7 @@ CAN0 = "$(basename $(readlink /sys/class/net/can0/device))"
 def flowing(bank, since, timeout=15):
     """Wait for arrays of all three batteries behind the given one."""
     begun = time.monotonic()
+    # A whole cycle has to pass, and the next one to begin.
     while not any(len(array) == 3 for array in bank.arrays(since)):
         assert time.monotonic() - begun < timeout, bank.told()[-5:]
         time.sleep(0.2)
@@ -578,6 +579,20 @@ def test_an_upgrade_keeps_the_ini_and_restarts_what_runs(bank):
     assert bank.pid() not in (0, pid)
     bank.machine.run("! test -e /usr/local/bin/eflexcan2mqtt/stale")
     assert "fields = extended" in bank.machine.run("cat /etc/eflexcan2mqtt.ini").stdout
+
+
+def test_a_release_for_another_machine_touches_nothing(bank):
+    machine, pid = bank.machine, bank.pid()
+    machine.run(
+        "cp -r /root/eflexcan2mqtt_x86_64 /root/other; echo '9.9 armhf' > /root/other/VERSION"
+    )
+    done = machine.run("cd /root/other && ./install.sh", check=False)
+    print(done)
+    assert done.status == 1
+    assert "this release is for armhf, the machine is x86_64" in done.stderr
+    assert bank.pid() == pid
+    done = machine.run("cd /root/other && setpriv --reuid=1000 ./install.sh", check=False)
+    assert "must be run as root" in done.stderr
 
 
 def test_it_goes_without_a_trace_but_for_what_is_the_owners(bank):
