@@ -6,12 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from .broker import Broker, Subscriber
+from .program import MAIN
 
 # A busy machine is no bug.
 settings.register_profile("unhurried", deadline=None)
@@ -21,8 +21,6 @@ settings.load_profile("unhurried")
 # What a shell may have set for python, and systemd has not: buffers hide mistakes.
 for name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
     os.environ.pop(name, None)
-
-MAIN = Path(__file__).parents[1] / "main.py"
 
 
 @pytest.fixture

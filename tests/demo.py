@@ -14,8 +14,8 @@ import threading
 from pathlib import Path
 
 from .broker import Broker
+from .program import MAIN
 
-MAIN = Path(__file__).parents[1] / "main.py"
 TOPIC = "eflexbatteries"
 FAREWELL_S = 2.0
 

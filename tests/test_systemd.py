@@ -13,7 +13,7 @@ import pytest
 from eflexcan2mqtt import logs, systemd
 
 from .broker import wait_until
-from .test_cli import mqtt_ini
+from .program import mqtt_ini
 
 
 @pytest.fixture

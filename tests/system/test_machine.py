@@ -13,9 +13,10 @@ from .busoff import bus_off
 from .machine import CommandError, Machine
 
 HERE = Path(__file__).parent
-UP = "up type can bitrate 250000 restart-ms 100"
+README = (HERE.parents[1] / "README.md").read_text()
+UP = re.search(r"sudo ip link set can0 (.*)", README)[1]
 NETWORKD_FILE = "/etc/systemd/network/80-can0.network"
-NETWORKD = "[Match]\nName=can0\n\n[CAN]\nBitRate=250K\nRestartSec=100ms\n"
+NETWORKD = re.search(rf"{NETWORKD_FILE}`:\n\n```ini\n(.*?)```", README, re.DOTALL)[1]
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from eflexcan2mqtt.sources import simulator
 from tests.bank import CYCLE_S, FRAMES_PER_BURST, START, candump_line, published
 from tests.broker import Broker, wait_until
-from tests.conftest import MAIN
+from tests.program import MAIN
 
 BATTERIES = 3
 PACE = 10

@@ -1,0 +1,105 @@
+"""The command and a real broker."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+from tests.bank import CAPTURES, START, candump_line, cycles, sent
+from tests.broker import free_port, wait_until
+from tests.program import MAIN, STOP_S, mqtt_ini, stop
+
+
+def test_a_log_reaches_the_broker_byte_for_byte_and_it_ends_well(run, broker, subscribe, tmp_path):
+    subscriber = subscribe(broker.port)
+    done = run("-c", mqtt_ini(tmp_path, broker.port), "--input", CAPTURES / "lost_frames.log")
+    assert done.returncode == 0
+    expected = (CAPTURES / "lost_frames.json").read_bytes().splitlines()
+    wait_until(lambda: len(subscriber.payloads()) == 3)
+    assert subscriber.payloads() == expected
+    assert subscriber.statuses() == [b"online", b"offline"]
+
+
+def test_a_log_waits_for_a_broker_where_a_bus_would_drop_the_oldest(
+    run, start, make_broker, subscribe, tmp_path
+):
+    """Twice as many cycles as there is room for, without a loss."""
+    port, log = free_port(), tmp_path / "long.log"
+    log.write_text("".join(candump_line(f) for burst in cycles([1], 2000) for f in burst))
+    process = start("-c", mqtt_ini(tmp_path, port), "--input", log, "--speed", "0")
+    process.stderr.readline()
+    time.sleep(1)
+    subscriber = subscribe(make_broker(port=port).start().port)
+    wait_until(lambda: len(subscriber.payloads()) == 2000)
+    assert process.wait(timeout=10) == 0
+    times = [json.loads(each)[0]["time"] for each in subscriber.payloads()]
+    assert times == sorted(times)
+    assert times[-1] - times[0] > 2000
+
+
+def test_publish_interval_thins_by_recorded_time(run, broker, subscribe, tmp_path):
+    log = tmp_path / "long.log"
+    log.write_text("".join(candump_line(f) for burst in cycles([1, 2], 33) for f in burst))
+    subscriber = subscribe(broker.port)
+    ini = mqtt_ini(tmp_path, broker.port, publish_interval=10)
+    assert run("-c", ini, "--input", log, "--speed", "0").returncode == 0
+    wait_until(lambda: len(subscriber.payloads()) >= 4)
+    times = [json.loads(each)[0]["time"] - START for each in subscriber.payloads()]
+    assert times == [0, 10, 20, 30]
+
+
+def test_a_pipe_that_falls_silent_ends_its_cycle(start):
+    """candump -L can0 | main.py --input -, and the bank is switched off."""
+    process = start("--input", "-", "--output", "json", stdin=subprocess.PIPE)
+    process.stdin.write("".join(candump_line(frame) for frame in sent(1)))
+    process.stdin.flush()
+    begun = time.monotonic()
+    assert len(json.loads(process.stdout.readline())) == 1
+    assert 2 < time.monotonic() - begun < 6
+
+
+def test_a_stop_publishes_the_open_cycle_and_says_offline(start, broker, subscribe, tmp_path):
+    subscriber = subscribe(broker.port)
+    process = start("-c", mqtt_ini(tmp_path, broker.port), "--input", "-", stdin=subprocess.PIPE)
+    wait_until(subscriber.statuses)
+    process.stdin.write("".join(candump_line(frame) for frame in sent(1)))
+    process.stdin.flush()
+    time.sleep(0.5)
+    assert subscriber.payloads() == []
+    assert stop(process) < STOP_S
+    wait_until(lambda: subscriber.statuses() == [b"online", b"offline"])
+    assert len(subscriber.payloads()) == 1
+
+
+def test_a_kill_leaves_the_last_will(start, broker, subscribe, tmp_path):
+    subscriber = subscribe(broker.port)
+    process = start("-c", mqtt_ini(tmp_path, broker.port), "--input", "simulator:1")
+    wait_until(lambda: len(subscriber.payloads()) >= 2)
+    process.kill()
+    wait_until(lambda: subscriber.statuses() == [b"online", b"offline"])
+    late = subscribe(broker.port)
+    wait_until(lambda: late.messages == [("eflexbatteries/status", b"offline", True)])
+
+
+def test_the_death_of_a_thread_ends_the_process_with_a_failure(tmp_path):
+    """An exception in a callback of paho would otherwise leave a daemon that sends nothing."""
+    ini = mqtt_ini(tmp_path, free_port())
+    code = (
+        "import sys; from eflexcan2mqtt.sinks import mqtt;"
+        "mqtt.MqttSink._on_pre_connect = lambda *_: 1 / 0;"
+        "from eflexcan2mqtt.cli import main;"
+        f"sys.exit(main(['-c', {str(ini)!r}, '--input', 'simulator:1']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(MAIN.parent)},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "CRITICAL thread " in done.stderr

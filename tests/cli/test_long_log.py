@@ -1,0 +1,58 @@
+"""A log of many megabytes."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.bank import candump_line, cycles
+from tests.program import LOG, MAIN
+
+
+@pytest.fixture(scope="module")
+def long_log(tmp_path_factory):
+    """About 40 MB of one bank."""
+    text = "".join(candump_line(f) for burst in cycles([1, 2, 3], 255) for f in burst)
+    path = tmp_path_factory.mktemp("long") / "long.log"
+    with path.open("w") as file:
+        for _ in range(65):
+            file.write(text)
+    return path
+
+
+def test_a_long_log_runs_in_constant_memory_and_shows_its_progress(long_log, tmp_path):
+    def peak(path):
+        terminal, stderr = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, MAIN, "--input", path, "--output", "json"],
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
+        os.close(stderr)
+        shown, weight = b"", 0
+        while process.poll() is None:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            peaks = re.findall(r"VmHWM:\s*(\d+) kB", status)
+            weight = max([weight, *map(int, peaks)])
+            if select.select([terminal], [], [], 0.05)[0]:
+                with suppress(OSError):  # the other end is closed
+                    shown += os.read(terminal, 4096)
+        os.close(terminal)
+        assert process.returncode == 0
+        return weight, shown
+
+    short, _ = peak(LOG)
+    weight, shown = peak(long_log)
+    assert weight - short < 4000  # KiB, of a log of 40 MB
+    percents = [int(each.split()[0]) for each in shown.decode().split("\r") if each.endswith("% ")]
+    assert len(percents) >= 2
+    assert percents == sorted(percents)

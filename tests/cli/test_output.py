@@ -1,0 +1,128 @@
+"""What the command prints, for each input and option."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from eflexcan2mqtt import __version__
+from eflexcan2mqtt.protocol.fields import STAGES, shown
+from tests.bank import CAPTURES, candump_line, cycles
+from tests.program import DOCUMENTED, LOG, MAIN, STOP_S, stop
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in CAPTURES.glob("*.json")))
+def test_a_log_to_json_prints_its_arrays(run, name):
+    stem, *stage, _ = name.split(".")
+    done = run(
+        "--input", CAPTURES / f"{stem}.log", "--output=json", "--fields", *stage or STAGES[:1]
+    )
+    assert done.stdout == (CAPTURES / name).read_text()
+    assert done.returncode == 0
+
+
+def test_a_log_comes_from_stdin_as_well(run):
+    done = run("--input", "-", "--output", "json", input=LOG.read_text())
+    assert (done.stdout, done.returncode) == (DOCUMENTED, 0)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_fields_choose_the_stage(run, stage):
+    done = run("--input", LOG, "--output", "json", "--fields", stage)
+    [array] = map(json.loads, done.stdout.splitlines())
+    assert list(array[0]) == [field.key for field in shown(stage)]
+
+
+@pytest.mark.parametrize("option", ["-c", "--config", "--config_path"])
+def test_the_ini_chooses_the_stage_and_the_option_wins(run, tmp_path, option):
+    (tmp_path / "a.ini").write_text("[mqtt]\nfields = experimental\n")
+    arguments = ("--input", LOG, "--output", "json", option, "a.ini")
+    assert "raw_status" in run(*arguments).stdout
+    assert run(*arguments, "--fields", "documented").stdout == DOCUMENTED
+
+
+def test_the_ini_of_the_current_folder_is_the_default(run, tmp_path):
+    assert "max_temp" not in run("--input", LOG, "--output", "json").stdout
+    (tmp_path / "eflexcan2mqtt.ini").write_text("[mqtt]\nfields = extended\n")
+    assert "max_temp" in run("--input", LOG, "--output", "json").stdout
+
+
+def test_the_simulator_prints_arrays_at_the_pace_of_a_bank(start):
+    process = start("--input", "simulator:3", "--output", "json")
+    arrays, times = [], []
+    for _ in range(3):
+        arrays.append(json.loads(process.stdout.readline()))
+        times.append(time.monotonic())
+    assert [len(array) for array in arrays] == [3, 3, 3]
+    assert 1.5 < times[2] - times[0] < 4
+    assert stop(process) < STOP_S
+    assert process.returncode == 0
+
+
+def test_speed_zero_simulates_without_waiting(start):
+    process = start("--input", "simulator:1", "--output", "json", "--speed", "0")
+    begun = time.monotonic()
+    for _ in range(60):
+        last = json.loads(process.stdout.readline())
+    assert time.monotonic() - begun < 10
+    assert last[0]["time"] - time.time() > 40
+
+
+def test_a_log_is_played_at_its_pace_if_told_to(run, tmp_path):
+    path = tmp_path / "long.log"
+    path.write_text("".join(candump_line(f) for burst in cycles([1], 3) for f in burst))
+    for speed, seconds in (("1", 2.0), ("4", 0.5), ("0", 0.0)):
+        begun = time.monotonic()
+        done = run("--input", path, "--output", "json", "--speed", speed)
+        assert len(done.stdout.splitlines()) == 3
+        assert seconds <= time.monotonic() - begun < seconds + 1.5
+
+
+def test_json_alone_loads_neither_can_nor_paho(tmp_path):
+    code = (
+        "import sys; from eflexcan2mqtt.cli import main;"
+        f"main(['--input', {str(LOG)!r}, '--output', 'json']);"
+        "print(sorted({'can', 'paho', 'ssl', 'asyncio'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(MAIN.parent)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", [["-m", "eflexcan2mqtt"], [MAIN]])
+def test_it_is_a_module_and_a_script(command):
+    done = subprocess.run(
+        [sys.executable, *command, "--version"],
+        cwd=MAIN.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"eflexcan2mqtt {__version__}\n"
+
+
+def test_it_is_installed_as_a_command():
+    command = Path(sys.executable).with_name("eflexcan2mqtt")
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"eflexcan2mqtt {__version__}\n"
+
+
+def test_help_names_every_option(run):
+    done = run("--help")
+    assert done.returncode == 0
+    for option in ("--config", "--config_path", "--input", "--output", "--fields", "--speed"):
+        assert option in done.stdout
+    for option in ("--check", "--verbose", "--version"):
+        assert option in done.stdout
