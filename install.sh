@@ -6,6 +6,7 @@
 #   sudo ./install.sh --uninstall --purge      remove those as well
 #   DESTDIR=/some/folder ./install.sh          into a folder, without root and systemd
 set -eu
+umask 022
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=${DESTDIR:-}
@@ -119,7 +120,7 @@ install_all() {
 eflexcan2mqtt $version is installed. Next:
 
     sudo nano $ini
-    sudo eflexcan2mqtt --check
+    sudo eflexcan2mqtt --config $ini --check
     sudo systemctl start eflexcan2mqtt
 NEXT
 }

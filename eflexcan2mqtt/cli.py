@@ -93,16 +93,18 @@ def _main(options: Options) -> int:
         return run(config, stop, source)
 
 
+def _ini_path(options: Options) -> Path | None:
+    return options.config or next((each for each in DEFAULT_PATHS if each.exists()), None)
+
+
 def _config(options: Options) -> Config:
     """The INI, with what the options override; raises ConfigError."""
-    path = options.config or next((each for each in DEFAULT_PATHS if each.exists()), None)
+    path = _ini_path(options)
     config = Config()
     if path:
         config = load(path)
         for file in exposed_secrets(path, config.mqtt):
-            sys.stderr.write(
-                f"{file}: everybody here may read the password or key in it; chmod 600\n"
-            )
+            sys.stderr.write(f"{file}: everybody here may read the password or key in it\n")
     if options.fields:
         config = replace(config, mqtt=replace(config.mqtt, fields=options.fields))
     if options.input.kind == BUS and options.input.name:
@@ -113,7 +115,7 @@ def _config(options: Options) -> Config:
 def _check(options: Options, config: Config) -> int:
     from . import check
 
-    findings = [check.Finding(True, "the settings are good")]
+    findings = [check.Finding(True, f"{_ini_path(options) or 'no INI'}: the settings are good")]
     if options.input.kind == BUS:
         findings.append(check.bus(config.can))
     if options.input.kind == LOG:

@@ -19,6 +19,7 @@ from . import ini, parsers
 from .protocol.fields import DOCUMENTED, STAGES
 
 CREDENTIAL = "mqtt-password"
+PASSWORD_PATH = Path("/etc/eflexcan2mqtt.password")
 DEFAULT_PATHS = (Path("eflexcan2mqtt.ini"), Path("/etc/eflexcan2mqtt.ini"))
 
 
@@ -154,6 +155,8 @@ def load(path: Path) -> Config:
 def exposed_secrets(path: Path, mqtt: Mqtt) -> list[Path]:
     """The files with a password that everybody on this machine may read."""
     files = [Path(each) for each in (mqtt.password_file, mqtt.tls_key) if each]
+    if PASSWORD_PATH.exists():
+        files.append(PASSWORD_PATH)
     if "password" in (each.key for each in ini.parse(path.read_bytes()).settings):
         files.append(path)
     return [each for each in files if each.stat().st_mode & stat.S_IROTH]
@@ -183,14 +186,20 @@ def _complete_mqtt(values: dict[str, Any], folder: Path) -> Iterator[tuple[str, 
             except UnicodeDecodeError:
                 yield key, "expected a file in UTF-8"
     if "username" in given and "password" not in values:
-        values["password"] = _credential()
+        try:
+            values["password"] = _credential()
+        except UnicodeDecodeError:
+            yield "username", f"expected a password in UTF-8 in {PASSWORD_PATH}"
     yield from _certificate_complaints(values)
 
 
 def _credential() -> str:
-    """The password that systemd hands to the service, if there is one."""
-    path = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nowhere")) / CREDENTIAL
-    return path.read_text().strip("\r\n") if path.exists() else ""
+    """The password that systemd hands to the service, or to root the file it comes from."""
+    handed = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nowhere")) / CREDENTIAL
+    for path in (handed, PASSWORD_PATH):
+        if os.access(path, os.R_OK):
+            return path.read_text("utf-8").strip("\r\n")
+    return ""
 
 
 def _certificate_complaints(values: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eflexcan2mqtt import ini
+from eflexcan2mqtt import config, ini
 from eflexcan2mqtt.config import (
     CREDENTIAL,
     Can,
@@ -45,6 +45,11 @@ qos = 2
 topic = eflexbatteries
 publish_interval = 60
 """
+
+
+@pytest.fixture(autouse=True)
+def _no_password_of_this_machine(monkeypatch, tmp_path):
+    monkeypatch.setattr(config, "PASSWORD_PATH", tmp_path / "password")
 
 
 @pytest.fixture
@@ -318,6 +323,23 @@ def test_the_service_gets_its_password_as_a_credential(write, tmp_path, monkeypa
     (tmp_path / CREDENTIAL).write_text("geheim\n")
     assert load(path).mqtt.password == "geheim"
     assert load(write("[mqtt]\nusername = me\npassword = other\n")).mqtt.password == "other"
+
+
+def test_root_checks_with_the_password_of_the_service(write, tmp_path):
+    path = write("[mqtt]\nusername = me\n")
+    password = tmp_path / "password"
+    password.write_text("geheim\n")
+    password.chmod(0o600)
+    assert load(path).mqtt.password == "geheim"
+    assert exposed_secrets(path, load(path).mqtt) == []
+    password.chmod(0o644)
+    assert exposed_secrets(path, load(path).mqtt) == [password]
+
+
+def test_a_password_of_the_service_must_be_text(complaints, tmp_path):
+    (tmp_path / "password").write_bytes(b"p\xe4ss")
+    [found] = complaints("[mqtt]\nusername = me\n")
+    assert found.startswith("x.ini:2: [mqtt] username: expected a password in UTF-8 in ")
 
 
 def test_certificates_must_be_certificates(complaints, tmp_path):

@@ -57,7 +57,11 @@ def test_it_puts_everything_in_its_place_and_says_what_is_next(install, root):
     done = install()
     assert done.returncode == 0, done.stderr
     assert "9.9 is installed" in done.stdout
-    for command in ("nano /etc/eflexcan2mqtt.ini", "eflexcan2mqtt --check", "systemctl start"):
+    for command in (
+        "nano /etc/eflexcan2mqtt.ini",
+        "eflexcan2mqtt --config /etc/eflexcan2mqtt.ini --check",
+        "systemctl start",
+    ):
         assert f"    sudo {command}" in done.stdout
     assert (root / PROGRAM / "eflexcan2mqtt").stat().st_mode & stat.S_IXUSR
     assert str((root / "usr/local/sbin/eflexcan2mqtt").readlink()) == f"/{PROGRAM}/eflexcan2mqtt"
@@ -120,6 +124,20 @@ def test_a_checkout_is_installed_with_an_environment_of_its_own(install, root, t
     )
     assert said.stdout == f"eflexcan2mqtt {__version__}\n"
     assert "/usr/local/lib/eflexcan2mqtt/main.py" in (root / PROGRAM / "eflexcan2mqtt").read_text()
+
+
+def test_a_narrow_umask_of_root_locks_nobody_out(install, root, release):
+    """The service runs as a user of its own."""
+    done = subprocess.run(
+        ["sh", "-c", f"umask 077; {release}/install.sh"],
+        env={**os.environ, "DESTDIR": str(root)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    for path in (root / PROGRAM, root / PROGRAM / "eflexcan2mqtt"):
+        assert path.stat().st_mode & 0o055 == 0o055
 
 
 def test_an_incomplete_release_touches_nothing(install, release, root):

@@ -84,7 +84,6 @@ class MqttSink:
         """Send an array, or keep it until it can be sent."""
         self._outbox.put(to_json(cycle).encode())
         self.tick()
-        self._send()
 
     def tick(self) -> None:
         """Look after what time alone brings; to be called about once a second."""
@@ -93,6 +92,7 @@ class MqttSink:
             self._link.failed(MUTE, "takes the connection, but does not answer")
         if not self._ready or self._outbox.overdue(OVERDUE_S):
             self._outbox.spill()
+        self._send()
 
     def alive(self) -> bool:
         """Whether paho's network thread is; without it every publish would succeed for ever."""
@@ -152,11 +152,13 @@ class MqttSink:
         """Hand arrays to paho while there is room in flight.
 
         Called by both threads.  Who finds the other one at it goes: that one looks again
-        after each array, and waiting here could be waiting for each other, since paho calls
+        behind each array, and waiting here could be waiting for each other, since paho calls
         back with its own lock held.
         """
         sent = True
-        while sent and self._ready and self._sending.acquire(blocking=False):
+        while sent and self._ready and self._outbox.can_send():
+            if not self._sending.acquire(blocking=False):
+                return
             try:
                 parcel = self._outbox.next()
                 sent = parcel is not None and self._send_one(parcel)

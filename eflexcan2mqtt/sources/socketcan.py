@@ -26,6 +26,8 @@ RECEIVE_BUFFER = 1 << 20
 # its id, and so none of our ids.
 _FRAME = struct.Struct("=IB3x8s")
 _TIMESPEC = struct.Struct("@ll")
+# The option of old, with two longs: python's wants 64-bit times on newer 32-bit systems.
+_SO_RCVTIMEO = 20
 _SO_MEMINFO = 55
 _MEMINFO = struct.Struct("=9I")
 _DROPS_EVERY = 4096  # frames
@@ -42,7 +44,7 @@ def received(bus_socket: socket.socket, channel: str) -> Iterator[Frame | None]:
     # python's own time-out polls before each read and doubles its cost.
     bus_socket.settimeout(None)
     timeout = _TIMESPEC.pack(int(TICK_S), 0)
-    bus_socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
+    bus_socket.setsockopt(socket.SOL_SOCKET, _SO_RCVTIMEO, timeout)
     index = socket.if_nametoindex(channel)
     recvmsg, unpack, unpack_time = bus_socket.recvmsg, _FRAME.unpack, _TIMESPEC.unpack
     size, room = _FRAME.size, socket.CMSG_SPACE(_TIMESPEC.size)

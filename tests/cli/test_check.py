@@ -16,7 +16,7 @@ from tests.program import LOG, mqtt_ini
 def test_check_says_that_all_is_well(run, broker, tmp_path):
     done = run("-c", mqtt_ini(tmp_path, broker.port), "--input", "simulator", "--check")
     assert done.stdout.splitlines() == [
-        "ok  the settings are good",
+        f"ok  {tmp_path}/test.ini: the settings are good",
         f"ok  127.0.0.1:{broker.port}: accepts us, arrays go to 'eflexbatteries' with QoS 2",
     ]
     assert done.returncode == 0
@@ -39,7 +39,7 @@ def test_check_says_what_is_wrong_with_bus_and_broker(run, tmp_path):
     port = free_port()
     done = run("-c", mqtt_ini(tmp_path, port), "--input", "can:can77", "--check")
     good, bus, broker = done.stdout.splitlines()
-    assert good == "ok  the settings are good"
+    assert good == f"ok  {tmp_path}/test.ini: the settings are good"
     assert bus.startswith("BAD can77: ")
     assert broker == f"BAD 127.0.0.1:{port}: Connection refused"
     assert done.returncode == 1
@@ -47,7 +47,7 @@ def test_check_says_what_is_wrong_with_bus_and_broker(run, tmp_path):
 
 def test_check_of_json_needs_no_broker(run):
     done = run("--input", "simulator", "--output", "json", "--check")
-    assert done.stdout == "ok  the settings are good\n"
+    assert done.stdout == "ok  no INI: the settings are good\n"
     assert done.returncode == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 
@@ -10,10 +11,17 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from eflexcan2mqtt.sinks import outbox
 from eflexcan2mqtt.sinks.outbox import Outbox
-from eflexcan2mqtt.sinks.spool import Spool
+from eflexcan2mqtt.sinks.spool import Spool, SpoolError
 
 WINDOW = 3
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch):
+    """No pace, but where it is tested."""
+    monkeypatch.setattr(outbox, "DRAIN_EVERY_S", 0.0)
 
 
 @pytest.fixture
@@ -100,7 +108,81 @@ def test_a_broken_disk_is_told_once_and_memory_goes_on(spool, caplog):
     box.spill()
     assert sent(box) == [1, 2, 3]
     [line] = caplog.messages
-    assert line.endswith("; on without a spool, arrays wait in memory")
+    assert line.endswith("; arrays wait in memory until it works")
+
+
+def full(spool, pages):
+    """Let the disk be full from so many pages on."""
+    spool._database.execute(f"PRAGMA max_page_count = {pages}")
+
+
+def test_a_disk_that_fills_up_keeps_the_order_and_takes_over_again(spool, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    box = Outbox(spool, 1000, WINDOW)
+    for number in range(40):
+        box.put(b"%04d" % number * 1000)
+        box.spill()
+        if number == 10:
+            full(spool, 30)
+        elif number == 30:
+            full(spool, 1_000_000)
+    found = []
+    while parcel := box.next():
+        found.append(int(parcel.payload[:4]))
+        box.arrived(parcel.number)
+    assert found == list(range(40))
+    box.close()
+    assert Spool(tmp_path, 100, 30).count == 0
+    assert len(caplog.messages) == 2
+    assert caplog.messages[0].endswith("is full; arrays wait in memory until it works")
+    assert caplog.messages[1].endswith("spool.sqlite3: works again")
+
+
+def test_what_arrives_while_the_disk_fails_is_not_sent_again(spool, tmp_path, monkeypatch):
+    box = Outbox(spool, 10, WINDOW)
+    put(box, 1, 2, 3)
+    box.spill()
+    assert sent(box) == [1, 2, 3]
+
+    def fail(numbers):
+        raise SpoolError("x")
+
+    with monkeypatch.context() as context:
+        context.setattr(spool, "remove", fail)
+        for number in (1, 2):
+            box.arrived(number)
+    box.arrived(3)
+    box.close()
+    assert Spool(tmp_path, 100, 30).count == 0
+
+
+def test_a_late_acknowledgement_does_not_touch_a_closed_spool(spool, tmp_path):
+    box = Outbox(spool, 10, WINDOW)
+    put(box, 1, 2)
+    parcel = box.next()
+    assert box.close() == 0
+    box.arrived(parcel.number)
+    box.spill()
+    assert [path.name for path in tmp_path.iterdir()] == ["spool.sqlite3"]
+    assert Spool(tmp_path, 100, 30).count == 2
+
+
+def test_arrays_from_disk_leave_at_a_bounded_pace(spool, monkeypatch):
+    monkeypatch.setattr(outbox, "DRAIN_EVERY_S", 0.5)
+    box = Outbox(spool, 1000, WINDOW)
+    put(box, *range(outbox.DRAIN + 20))
+    box.spill()
+
+    def burst():
+        count = 0
+        while parcel := box.next():
+            box.arrived(parcel.number)
+            count += 1
+        return count
+
+    assert (burst(), burst()) == (outbox.DRAIN, 0)
+    time.sleep(0.6)
+    assert burst() == 20
 
 
 def test_close_takes_the_rest_to_disk_or_counts_it(spool, tmp_path):
