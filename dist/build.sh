@@ -154,9 +154,10 @@ fi
 
 umask 022
 export LC_ALL=C SOURCE_DATE_EPOCH
-# Of the sources: committing the release changes nothing in it.
+# Of what is released: committing the release, or a test, changes nothing in it.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(
-  git log -1 --format=%ct -- . ':!dist/*.tgz' ':!dist/SHA256SUMS'
+  git log -1 --format=%ct -- main.py eflexcan2mqtt dist/build.sh dist/*.spec \
+    "${LOCKS[@]}" "${RELEASE_FILES[@]}"
 )}
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' eflexcan2mqtt/__init__.py)
 mkdir -p "$CACHE"

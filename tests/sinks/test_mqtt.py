@@ -215,7 +215,7 @@ def test_a_long_backlog_arrives_whole(open_sink, make_broker, subscribe):
     port = free_port()
     sink = open_sink(port)
     publish(sink, *range(1000))
-    broker = make_broker(port=port).start()
+    broker = make_broker("allow_anonymous true", "max_queued_messages 0", port=port).start()
     subscriber = subscribe(broker.port)
     wait_until(lambda: len(subscriber.payloads()) == 1000)
     assert numbers(subscriber.payloads()) == list(range(1000))

@@ -590,14 +590,14 @@ def test_an_upgrade_keeps_the_ini_and_restarts_what_runs(bank):
 def test_a_release_for_another_machine_touches_nothing(bank):
     machine, pid = bank.machine, bank.pid()
     machine.run(
-        "cp -r /root/eflexcan2mqtt_x86_64 /root/other; echo '9.9 armhf' > /root/other/VERSION"
+        "cp -r /root/eflexcan2mqtt_x86_64 /tmp/other; echo '9.9 armhf' > /tmp/other/VERSION"
     )
-    done = machine.run("cd /root/other && ./install.sh", check=False)
+    done = machine.run("cd /tmp/other && ./install.sh", check=False)
     print(done)
     assert done.status == 1
     assert "this release is for armhf, the machine is x86_64" in done.stderr
     assert bank.pid() == pid
-    done = machine.run("cd /root/other && setpriv --reuid=1000 ./install.sh", check=False)
+    done = machine.run("cd /tmp/other && setpriv --reuid=1000 ./install.sh", check=False)
     assert "must be run as root" in done.stderr
 
 
