@@ -10,6 +10,7 @@ import logging
 import socket
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -52,7 +53,7 @@ class MqttSink:
         self._link = Link(f"{config.hostname}:{config.port}", config.client_id)
         self._status_topic = f"{config.topic}/status"
         self._outbox = Outbox(spool, waiting, IN_FLIGHT)
-        self._guard = threading.Lock()  # of the next four; never held while in paho
+        self._guard = threading.Lock()  # of the next three; never held while in paho
         self._numbers: dict[int, int] = {}  # of the parcels in flight, by message id
         self._statuses: set[int] = set()  # message ids
         self._early: set[int] = set()  # acknowledged before publish() told their id
@@ -125,13 +126,16 @@ class MqttSink:
         while self._ready and self.undelivered() and time.monotonic() < farewell:
             time.sleep(_POLL_S)
         self._closing = True
+        said = False
         if self._attempt == _UP:
             offline = self._hand_over(self._status_topic, b"offline", _STATUS_QOS)
             while offline in self._statuses and time.monotonic() < deadline:
                 time.sleep(_POLL_S)
-            connection = self._client.socket()
-            if offline in self._statuses and isinstance(connection, socket.socket):
-                # A farewell would suppress the last will, which must now speak for us.
+            said = offline not in self._statuses
+        connection = self._client.socket()
+        if not said and isinstance(connection, socket.socket):
+            # MQTT's own farewell would suppress the last will, which must now speak for us.
+            with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
         connected = self._client.is_connected()
         self._client.disconnect()
@@ -207,12 +211,12 @@ class MqttSink:
             self._attempt = _NONE
             self._link.failed(f"refused: {reason}", f"the broker refuses us: {reason}")
             return
-        self._attempt = _UP
-        self._link.up()
         # Its acknowledgement comes behind all that paho sends again: only then go newer arrays.
         # If an earlier one was never acknowledged, it is that which paho sends again.
         if self._online not in self._statuses:
             self._online = self._hand_over(self._status_topic, b"online", _STATUS_QOS)
+        self._attempt = _UP  # from here on `offline` would come behind it
+        self._link.up()
 
     def _on_connect_fail(self, _: paho.Client, __: Any) -> None:
         self._link.failed(*failure())
