@@ -13,6 +13,28 @@ LOG = CAPTURES / "documented_example.log"
 DOCUMENTED = LOG.with_suffix(".json").read_text()
 STOP_S = 2.0
 
+ORIGINAL_INI = """\
+[logging]
+log_level = INFO
+log_dir = conf/logs
+profile = no
+
+[can]
+interface = socketcan
+channel = can0
+bitrate = 250000
+
+[mqtt]
+hostname = localhost
+port = 1883
+keepalive = 60
+client_id = eflexcan2mqtt
+qos = 2
+topic = eflexbatteries
+publish_interval = 60
+"""
+"""As people have it who come from the first version of others."""
+
 
 def mqtt_ini(folder, port, **settings):
     """An INI for a broker on a port; its path."""

@@ -22,29 +22,9 @@ from eflexcan2mqtt.config import (
 )
 
 from .certificates import make_certificate
+from .program import ORIGINAL_INI
 
 SHIPPED = Path(__file__).parents[1] / "eflexcan2mqtt.ini"
-
-ORIGINAL = """\
-[logging]
-log_level = INFO
-log_dir = conf/logs
-profile = no
-
-[can]
-interface = socketcan
-channel = can0
-bitrate = 250000
-
-[mqtt]
-hostname = localhost
-port = 1883
-keepalive = 60
-client_id = eflexcan2mqtt
-qos = 2
-topic = eflexbatteries
-publish_interval = 60
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +62,7 @@ def test_an_empty_ini_is_as_good_as_none(write):
 
 
 def test_the_original_ini_runs_unchanged_and_keeps_its_payload(write):
-    config = load(write(ORIGINAL))
+    config = load(write(ORIGINAL_INI))
     assert config.logging == Logging(log_level="info", log_dir="conf/logs")
     assert config.can == Can()
     assert config.mqtt == Mqtt(publish_interval=60)

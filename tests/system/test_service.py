@@ -16,6 +16,7 @@ import pytest
 
 from eflexcan2mqtt.sources import simulator
 from tests.bank import CAPTURES, FRAMES_PER_BURST, candump_line, published
+from tests.program import ORIGINAL_INI
 
 from .busoff import bus_off
 
@@ -24,27 +25,6 @@ REAL = os.environ.get("EFLEX_CAPTURES")
 HERE = Path(__file__).parent
 SERVICE = "eflexcan2mqtt"
 STATE = "/var/lib/private/eflexcan2mqtt"
-
-ORIGINAL_INI = """\
-[logging]
-log_level = INFO
-log_dir =
-profile = no
-
-[can]
-interface = socketcan
-channel = vcan0
-bitrate = 250000
-
-[mqtt]
-hostname = localhost
-port = 1883
-keepalive = 60
-client_id = eflexcan2mqtt
-qos = 2
-topic = eflexbatteries
-publish_interval = 0
-"""
 
 BROKER = """\
 listener 1883 127.0.0.1
@@ -168,7 +148,11 @@ def bank(machine):
 def test_it_replaces_the_original_and_keeps_its_payload(bank):
     """Its unit, its INI and its folder in place, then ours over them."""
     machine = bank.machine
-    (machine.share / "original.ini").write_text(ORIGINAL_INI)
+    (machine.share / "original.ini").write_text(
+        ORIGINAL_INI.replace("conf/logs", "")
+        .replace("can0", "vcan0")
+        .replace("publish_interval = 60", "publish_interval = 0")
+    )
     machine.run(
         "mkdir -p /usr/local/bin/eflexcan2mqtt && touch /usr/local/bin/eflexcan2mqtt/stale.so && "
         "cp /share/original.ini /etc/eflexcan2mqtt.ini && printf '[Unit]\\nDescription=old\\n"
