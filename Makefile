@@ -4,6 +4,7 @@
 # make fuzz   the properties with many more examples; SEED=1
 # make dist   the release tarballs (as root; ARCHES=x86_64 for one of them)
 # make system-test   everything that needs a kernel and systemd, in an emulated machine (as root)
+# make ha-test   a real Home Assistant shows the bank (needs Python 3.13)
 # make lock   new lock files from pyproject.toml
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ PIP = $(VENV)/bin/pip --disable-pip-version-check install --quiet --require-hash
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 BROKER = mosquitto mosquitto_sub mosquitto_passwd openssl
 
-.PHONY: demo test fuzz lint lock mosquitto dist system-test
+.PHONY: demo test fuzz lint lock mosquitto dist system-test ha-test ha-screenshots
 
 demo: $(VENV)/installed mosquitto
 	$(VENV)/bin/python -m tests.demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -45,6 +46,37 @@ system-test: $(VENV)/installed-test
 	EFLEX_DIST_OUT=$(RELEASE) dist/build.sh x86_64
 	EFLEX_RELEASE=$(RELEASE) $(VENV)/bin/python -m pytest --override-ini addopts= -v -s \
 	  tests/system $(TESTS)
+
+# Home Assistant is for one Python; where that is missing, only CI minds.
+HASS_PYTHON = $(or $(shell for python in $$(command -v python3.13) \
+  $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.13.*/bin/python; do \
+  $$python -c 'import ssl, sqlite3, venv' 2>/dev/null && echo $$python && break; done))
+HASS_VENV = .venv-homeassistant
+
+ha-test: $(VENV)/installed-test mosquitto
+ifeq ($(HASS_PYTHON),)
+	@echo "make ha-test: no Python 3.13 here, which Home Assistant needs: nothing was tested" >&2
+	@test -z "$(CI)"
+else
+	$(MAKE) $(HASS_VENV)/installed
+	EFLEX_HASS_BIN=$(CURDIR)/$(HASS_VENV)/bin $(VENV)/bin/python -m pytest --override-ini addopts= \
+	  -v -s tests/homeassistant $(TESTS)
+endif
+
+ha-screenshots: $(VENV)/installed-test mosquitto
+	$(MAKE) $(HASS_VENV)/installed-frontend
+	EFLEX_HASS_BIN=$(CURDIR)/$(HASS_VENV)/bin $(HASS_VENV)/bin/python -m tests.homeassistant.screenshots
+
+# uv resolves its hundred packages in a tenth of pip's time.
+$(HASS_VENV)/installed: tests/homeassistant/requirements.txt
+	$(HASS_PYTHON) -m venv $(HASS_VENV)
+	$(HASS_VENV)/bin/pip --disable-pip-version-check install --quiet uv
+	$(HASS_VENV)/bin/uv pip install --quiet --python $(HASS_VENV) -r $<
+	touch $@
+
+$(HASS_VENV)/installed-frontend: tests/homeassistant/requirements-frontend.txt $(HASS_VENV)/installed
+	$(HASS_VENV)/bin/uv pip install --quiet --python $(HASS_VENV) -r $<
+	touch $@
 
 $(VENV)/installed: requirements.lock
 	$(PYTHON) -m venv $(VENV)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import __version__
+from .bank import BANK
 from .protocol.blocks import BATTERIES
 from .protocol.fields import STAGES
+from .protocol.values import Serial
 
 BUS, SIMULATOR, LOG = "can", "simulator", "log"
 DEFAULT_BATTERIES = 14
@@ -32,6 +34,7 @@ class Options(argparse.Namespace):
     fields: str | None
     speed: float | None
     check: bool
+    forget: str | None
     verbose: bool
 
     def pace(self) -> float:
@@ -81,6 +84,13 @@ def parse(arguments: list[str] | None = None) -> Options:
         help="say what is wrong with the INI, the CAN interface and the broker, or that all is "
         "well; then exit",
     )
+    parser.add_argument(
+        "--forget",
+        metavar="BATTERY_ID",
+        type=_battery,
+        help="take a battery that has left for good out of Home Assistant (or 'bank', all that "
+        "is said of the bank); then exit",
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="log details, too")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     return parser.parse_args(arguments, Options())
@@ -101,6 +111,15 @@ def _source(text: str) -> Source:
     if re.fullmatch(r"v?can\d+", text) and not Path(text).exists():
         raise argparse.ArgumentTypeError(f"'{text}': no such file; did you mean 'can:{text}'?")
     return Source(LOG, text)
+
+
+def _battery(text: str) -> str:
+    if text != BANK:
+        try:
+            Serial().encode(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def _speed(text: str) -> float:

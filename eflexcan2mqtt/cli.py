@@ -24,6 +24,7 @@ from .protocol.blocks import Frame
 from .stop import Stop, Stopped, end_with_any_thread
 
 if TYPE_CHECKING:
+    from .sinks.homeassistant import Discovery
     from .sinks.spool import Spool
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,9 @@ def _main(options: Options) -> int:
     stop = Stop()
     stop.install()
     config = _config(options)
+    if options.forget:
+        with stop:
+            return _forget(config, options.forget)
     if options.check:
         with stop:
             return _check(options, config)
@@ -110,6 +114,14 @@ def _config(options: Options) -> Config:
     if options.input.kind == BUS and options.input.name:
         config = replace(config, can=replace(config.can, channel=options.input.name))
     return config
+
+
+def _forget(config: Config, battery_id: str) -> int:
+    from .forget import forget
+
+    good, text = forget(config, battery_id)
+    (sys.stdout if good else sys.stderr).write(f"{text}\n")
+    return ENDED if good else FAILED
 
 
 def _check(options: Options, config: Config) -> int:
@@ -176,7 +188,8 @@ def _to_mqtt(config: Config, stop: Stop, source: Source) -> int:
 
     deaths = end_with_any_thread()
     # What can wait needs no spool, and what is played again needs none either.
-    sink = MqttSink(config.mqtt, None if source.waits else _open_spool(config.spool))
+    spool = None if source.waits else _open_spool(config.spool)
+    sink = MqttSink(config.mqtt, spool, discovery=_discovery(config))
     publish: Publish = sink.publish
     if source.waits:
         publish = publishing.patiently(stop, sink.wait_for_room, publish)
@@ -201,6 +214,14 @@ def _to_mqtt(config: Config, stop: Stop, source: Source) -> int:
         sink.close(CLOSE_S)
         log.info("%s", bridge.summary())
     return FAILED if left or deaths else ENDED
+
+
+def _discovery(config: Config) -> Discovery | None:
+    if not config.homeassistant.discovery:
+        return None
+    from .sinks.homeassistant import Discovery
+
+    return Discovery(config.homeassistant, config.mqtt)
 
 
 def _open_spool(config: SpoolConfig) -> Spool | None:

@@ -85,6 +85,15 @@ class Spool:
     max_age_days: float = _setting(30.0, parsers.positive("days"))
 
 
+@dataclass(frozen=True)
+class HomeAssistant:
+    """[homeassistant]: whether the batteries appear there by themselves, and with which cells."""
+
+    discovery: bool = _setting(False, parsers.switch)
+    prefix: str = _setting("homeassistant", parsers.topic)
+    cells: str = _setting("disabled", parsers.one_of("disabled", "enabled", "none"))
+
+
 _NEEDS = {
     "password": "username",
     "password_file": "username",
@@ -104,6 +113,7 @@ class Config:
     can: Can = Can()
     mqtt: Mqtt = Mqtt()
     spool: Spool = Spool()
+    homeassistant: HomeAssistant = HomeAssistant()
 
 
 _SECTIONS: dict[str, type[Any]] = {

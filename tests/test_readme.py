@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from eflexcan2mqtt import __version__
-from eflexcan2mqtt.config import Can, Logging, Mqtt, Spool
+from eflexcan2mqtt.config import Config
 from eflexcan2mqtt.protocol.fields import FIELDS, STAGES
 
 HOME = Path(__file__).parents[1]
@@ -46,8 +46,8 @@ def shown(default):
 
 
 def test_every_setting_is_in_the_table_of_settings_with_its_default():
-    for section in (Logging, Can, Mqtt, Spool):
-        for key, field in section.__dataclass_fields__.items():
+    for section in Config.__dataclass_fields__.values():
+        for key, field in type(section.default).__dataclass_fields__.items():
             default = re.search(rf"^\| `{key}` \| (\S*) \|", README, re.MULTILINE)
             assert default, key
             wanted = shown(field.default)

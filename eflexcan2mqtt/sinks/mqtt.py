@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import MQTTErrorCode
@@ -23,6 +23,9 @@ from .json_lines import to_json
 from .link import MUTE, Link
 from .outbox import Outbox, Parcel
 from .spool import Spool
+
+if TYPE_CHECKING:
+    from .homeassistant import Discovery
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,8 @@ OVERDUE_S = 1.0
 """An array that the broker has not acknowledged by then is kept on disk, if there is a spool."""
 
 _STATUS_QOS = 1
+_STATE_QOS = 0  # the next one comes in a second
+_STATES_UNSENT = 100
 _NONE, _TRYING, _OPEN, _UP = "none", "trying", "open", "up"  # how far a connection has come
 _MUTE_S = 10.0
 _POLL_S = 0.02
@@ -45,17 +50,28 @@ _POLL_S = 0.02
 class MqttSink:
     """Publishes arrays; never waits for the broker and never raises for anything it does.
 
-    ``<topic>/status``, retained, is ``online`` while connected, else ``offline``.
+    ``<topic>/status``, retained, is ``online`` while connected, else ``offline``.  With
+    ``discovery``, Home Assistant hears of the batteries, too, while the broker is there.
     """
 
-    def __init__(self, config: Mqtt, spool: Spool | None = None, waiting: int = WAITING) -> None:
+    def __init__(
+        self,
+        config: Mqtt,
+        spool: Spool | None = None,
+        waiting: int = WAITING,
+        discovery: Discovery | None = None,
+    ) -> None:
         self._config = config
         self._link = Link(f"{config.hostname}:{config.port}", config.client_id)
         self._status_topic = f"{config.topic}/status"
         self._outbox = Outbox(spool, waiting, IN_FLIGHT)
-        self._guard = threading.Lock()  # of the next three; never held while in paho
+        self._discovery = discovery
+        self._latest: list[Reading] = []
+        self._tell_again = False
+        self._guard = threading.Lock()  # of the next four; never held while in paho
         self._numbers: dict[int, int] = {}  # of the parcels in flight, by message id
-        self._statuses: set[int] = set()  # message ids
+        self._statuses: set[int] = set()  # message ids, also of configurations
+        self._states: set[int] = set()  # message ids of states that are not yet on the wire
         self._early: set[int] = set()  # acknowledged before publish() told their id
         self._ready = False
         self._sending = threading.Lock()
@@ -73,6 +89,7 @@ class MqttSink:
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_message = self._on_message
 
     def start(self) -> None:
         """Begin to connect, broker or not."""
@@ -84,7 +101,11 @@ class MqttSink:
     def publish(self, cycle: list[Reading]) -> None:
         """Send an array, or keep it until it can be sent."""
         self._outbox.put(to_json(cycle).encode())
+        self._latest = cycle
         self.tick()
+        if self._discovery and self._ready and len(self._states) < _STATES_UNSENT:
+            for topic, payload in self._discovery.states(cycle):
+                self._hand_over(topic, payload, _STATE_QOS)
 
     def tick(self) -> None:
         """Look after what time alone brings; to be called about once a second."""
@@ -94,6 +115,8 @@ class MqttSink:
         if not self._ready or self._outbox.overdue(OVERDUE_S):
             self._outbox.spill()
         self._send()
+        if self._discovery and self._ready and self._latest:
+            self._configure(self._discovery)
 
     def alive(self) -> bool:
         """Whether paho's network thread is; without it every publish would succeed for ever."""
@@ -128,7 +151,7 @@ class MqttSink:
         self._closing = True
         said = False
         if self._attempt == _UP:
-            offline = self._hand_over(self._status_topic, b"offline", _STATUS_QOS)
+            offline = self._hand_over(self._status_topic, b"offline", _STATUS_QOS, retain=True)
             while offline in self._statuses and time.monotonic() < deadline:
                 time.sleep(_POLL_S)
             said = offline not in self._statuses
@@ -169,22 +192,39 @@ class MqttSink:
             finally:
                 self._sending.release()
 
+    def _configure(self, discovery: Discovery) -> None:
+        """Tell Home Assistant what is new to it, once that of the last time has arrived."""
+        if self._statuses:
+            return
+        if self._tell_again:
+            self._tell_again = False
+            discovery.again()
+        for topic, payload in discovery.untold(self._latest):
+            if self._hand_over(topic, payload, _STATUS_QOS, retain=True) is None:
+                self._tell_again = True
+                return
+
     def _send_one(self, parcel: Parcel) -> bool:
         topic, qos = self._config.topic, self._config.qos
-        if self._hand_over(topic, parcel.payload, qos, parcel) is None:
+        if self._hand_over(topic, parcel.payload, qos, parcel=parcel) is None:
             self._ready = False
             self._outbox.back(parcel)
             return False
         return True
 
     def _hand_over(
-        self, topic: str, payload: bytes, qos: int, parcel: Parcel | None = None
+        self,
+        topic: str,
+        payload: bytes,
+        qos: int,
+        retain: bool = False,
+        parcel: Parcel | None = None,
     ) -> int | None:
-        """Give paho a parcel, or else a status; it is remembered until it is acknowledged.
+        """Give paho a parcel, or something else; it is remembered until it is acknowledged.
 
         Returns its message id, or None if paho did not take it.
         """
-        info = self._client.publish(topic, payload, qos, retain=parcel is None)
+        info = self._client.publish(topic, payload, qos, retain)
         # Without a connection paho says so, but keeps what is not QoS 0 and sends it later.
         kept = info.rc == MQTTErrorCode.MQTT_ERR_NO_CONN and qos > 0
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS and not kept:
@@ -195,13 +235,15 @@ class MqttSink:
             if not early and parcel:
                 self._numbers[info.mid] = parcel.number
             elif not early:
-                self._statuses.add(info.mid)
+                (self._statuses if qos else self._states).add(info.mid)
         if early and parcel:
             self._outbox.arrived(parcel.number)
         return info.mid
 
     def _on_pre_connect(self, _: paho.Client, __: Any) -> None:
         self._attempt = _TRYING
+        with self._guard:
+            self._states.clear()  # as paho has just done
 
     def _on_socket_open(self, _: paho.Client, __: Any, ___: Any) -> None:
         self._attempt, self._opened = _OPEN, time.monotonic()
@@ -214,7 +256,10 @@ class MqttSink:
         # Its acknowledgement comes behind all that paho sends again: only then go newer arrays.
         # If an earlier one was never acknowledged, it is that which paho sends again.
         if self._online not in self._statuses:
-            self._online = self._hand_over(self._status_topic, b"online", _STATUS_QOS)
+            self._online = self._hand_over(self._status_topic, b"online", _STATUS_QOS, retain=True)
+        if self._discovery:
+            self._tell_again = True
+            self._client.subscribe(self._discovery.status_topic, _STATUS_QOS)
         self._attempt = _UP  # from here on `offline` would come behind it
         self._link.up()
 
@@ -240,9 +285,10 @@ class MqttSink:
     def _on_publish(self, _: paho.Client, __: Any, mid: int, ___: Any, ____: Any) -> None:
         with self._guard:
             number = self._numbers.pop(mid, None)
-            if number is None and mid not in self._statuses:
+            if number is None and mid not in self._statuses | self._states:
                 self._early.add(mid)
             self._statuses.discard(mid)
+            self._states.discard(mid)
         if number is not None:
             self._outbox.arrived(number)
         if mid == self._online:
@@ -250,6 +296,10 @@ class MqttSink:
         self._send()
         if not self._outbox.waiting():
             self._tell_dropped()
+
+    def _on_message(self, _: paho.Client, __: Any, message: paho.MQTTMessage) -> None:
+        if message.payload == b"online":  # Home Assistant, which has just started
+            self._tell_again = True
 
     def _tell_dropped(self) -> None:
         if dropped := self._outbox.take_dropped():
