@@ -5,6 +5,7 @@
 # make dist   the release tarballs (as root; ARCHES=x86_64 for one of them)
 # make system-test   everything that needs a kernel and systemd, in an emulated machine (as root)
 # make ha-test   a real Home Assistant shows the bank (needs Python 3.13)
+# make influx-test   mosquitto, Node-RED and InfluxDB keep every point
 # make lock   new lock files from pyproject.toml
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ PIP = $(VENV)/bin/pip --disable-pip-version-check install --quiet --require-hash
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 BROKER = mosquitto mosquitto_sub mosquitto_passwd openssl
 
-.PHONY: demo test fuzz lint lock mosquitto dist system-test ha-test ha-screenshots
+.PHONY: demo test fuzz lint lock mosquitto dist system-test ha-test ha-screenshots influx-test
 
 demo: $(VENV)/installed mosquitto
 	$(VENV)/bin/python -m tests.demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -46,6 +47,15 @@ system-test: $(VENV)/installed-test
 	EFLEX_DIST_OUT=$(RELEASE) dist/build.sh x86_64
 	EFLEX_RELEASE=$(RELEASE) $(VENV)/bin/python -m pytest --override-ini addopts= -v -s \
 	  tests/system $(TESTS)
+
+# Node-RED of tests/influx/package.json, and Debian's InfluxDB; needs npm.
+influx-test: $(VENV)/installed-test mosquitto
+	@command -v influxd >/dev/null && command -v influx >/dev/null || \
+	  { $(SUDO) apt-get update -qq && \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
+	      influxdb influxdb-client >/dev/null; }
+	cd tests/influx && npm install --silent --no-audit --no-fund --no-package-lock
+	$(VENV)/bin/python -m pytest --override-ini addopts= -v -s tests/influx $(TESTS)
 
 # Home Assistant is for one Python; where that is missing, only CI minds.
 HASS_PYTHON = $(or $(shell for python in $$(command -v python3.13) \

@@ -41,7 +41,7 @@ class Options(argparse.Namespace):
         """How fast a recording is played: a log for a pipe at once, all else as recorded."""
         if self.speed is not None:
             return self.speed
-        return 0.0 if self.output == "json" and self.input.kind == LOG else 1.0
+        return 0.0 if self.output != "mqtt" and self.input.kind == LOG else 1.0
 
 
 def parse(arguments: list[str] | None = None) -> Options:
@@ -66,9 +66,10 @@ def parse(arguments: list[str] | None = None) -> Options:
     )
     parser.add_argument(
         "--output",
-        choices=("mqtt", "json"),
+        choices=("mqtt", "json", "influx"),
         default="mqtt",
-        help="mqtt (default) | json : one array a line on stdout",
+        help="mqtt (default) | json : one array a line on stdout | influx : InfluxDB's line "
+        "protocol on stdout, a line for each battery",
     )
     parser.add_argument("--fields", choices=STAGES, help="overrides [mqtt] fields")
     parser.add_argument(
@@ -76,7 +77,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         metavar="X",
         type=_speed,
         help="pace of a log or of the simulator: 1 as recorded, 10 ten times as fast, 0 without "
-        "waiting (default: 0 for a log to json, else 1)",
+        "waiting (default: 0 for a log to stdout, else 1)",
     )
     parser.add_argument(
         "--check",

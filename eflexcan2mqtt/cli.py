@@ -93,8 +93,9 @@ def _main(options: Options) -> int:
             stack.callback(lambda: log.info("memory at the end: %s", logs.memory()))
         with stop:
             source = _open(options, config, stack)
-        run = _to_json if options.output == "json" else _to_mqtt
-        return run(config, stop, source)
+        if options.output == "mqtt":
+            return _to_mqtt(config, stop, source)
+        return _to_stdout(options.output, config, stop, source)
 
 
 def _ini_path(options: Options) -> Path | None:
@@ -171,10 +172,11 @@ def _open(options: Options, config: Config, stack: ExitStack) -> Source:
     return Source(paced, lambda: paced.time, waits)
 
 
-def _to_json(config: Config, stop: Stop, source: Source) -> int:
-    from .sinks.json_lines import JsonLines
+def _to_stdout(output: str, config: Config, stop: Stop, source: Source) -> int:
+    from .sinks.text_lines import TextLines, to_influx, to_json
 
-    publish = publishing.stoppably(stop, JsonLines(sys.stdout).publish)
+    lines = TextLines(sys.stdout, to_json if output == "json" else to_influx)
+    publish = publishing.stoppably(stop, lines.publish)
     bridge = Bridge(config.mqtt.fields, _profiled(config, publish))
     try:
         bridge.run(stop.until(source.frames))

@@ -45,7 +45,7 @@ class Broker:
         self._process: subprocess.Popen[bytes] | None = None
         lines = [
             f"listener {self.port} 127.0.0.1",
-            "persistence false",
+            *(() if any("persistence" in each for each in settings) else ["persistence false"]),
             "user root",  # as root it would become a user that cannot read the test's files
             *(settings or ["allow_anonymous true"]),
         ]
@@ -79,6 +79,14 @@ class Broker:
 
     def thaw(self) -> None:
         self.send(signal.SIGCONT)
+
+    def restart(self) -> None:
+        """Stop it in order, as an upgrade does, and start it again."""
+        assert self._process is not None
+        self.send(signal.SIGTERM)
+        self._process.wait(LONGEST_WAIT_S)
+        self._process = None
+        self.start()
 
     def kill(self) -> None:
         if self._process is not None:

@@ -19,10 +19,10 @@ from paho.mqtt.enums import MQTTErrorCode
 from ..config import Mqtt
 from ..protocol.decode import Reading
 from .client import failure, make_client
-from .json_lines import to_json
 from .link import MUTE, Link
 from .outbox import Outbox, Parcel
 from .spool import Spool
+from .text_lines import to_json
 
 if TYPE_CHECKING:
     from .homeassistant import Discovery

@@ -1,0 +1,101 @@
+"""The examples fit the JSON and the documented formats of those who read them."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from eflexcan2mqtt.protocol.fields import FIELDS
+from eflexcan2mqtt.sinks.text_lines import to_influx
+from tests.bank import published, sent
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+# Of Telegraf 1.20 and later, as its documentation has them.
+AGENT = {"omit_hostname"}
+CONSUMER = {
+    *("servers", "topics", "topic_tag", "qos", "client_id", "persistent_session"),
+    *("name_override", "data_format", "tag_keys", "json_time_key", "json_time_format"),
+    "json_string_fields",
+}
+OUTPUT = {"urls", "database", "precision"}
+
+PANELS = {"stat", "timeseries", "state-timeline", "heatmap"}
+
+
+def telegraf():
+    return tomllib.loads((EXAMPLES / "telegraf.conf").read_text())
+
+
+def points(stage="extended"):
+    """The names of the fields of a point."""
+    return set(re.findall(r"(?:[ ,])(\w+)=", to_influx(published(sent(1), stage)[0]))) - {
+        "battery_id"
+    }
+
+
+def test_telegraf_knows_every_option():
+    config = telegraf()
+    (consumer,) = config["inputs"]["mqtt_consumer"]
+    (output,) = config["outputs"]["influxdb"]
+    assert config["agent"].keys() == AGENT
+    assert consumer.keys() == CONSUMER
+    assert output.keys() == OUTPUT
+
+
+def test_telegraf_reads_the_array_as_it_is():
+    (consumer,) = telegraf()["inputs"]["mqtt_consumer"]
+    assert consumer["data_format"] == "json"
+    assert consumer["tag_keys"] == ["battery_id"]
+    assert (consumer["json_time_key"], consumer["json_time_format"]) == ("time", "unix")
+    text = {each.key for each in FIELDS if each.value.json_type == "string"}
+    assert set(consumer["json_string_fields"]) == text - {"battery_id", "raw_status", "raw_cells"}
+
+
+def test_every_node_of_node_red_is_wired_to_another_and_needs_nothing_installed():
+    flow = json.loads((EXAMPLES / "node-red.json").read_text())
+    nodes = {node["id"]: node for node in flow}
+    assert len(nodes) == len(flow)
+    assert {node["type"] for node in flow} == {
+        *("tab", "mqtt-broker", "mqtt in", "function", "inject", "http request"),
+    }
+    for node in flow:
+        for targets in node.get("wires", []):
+            assert targets
+            assert set(targets) <= nodes.keys()
+        assert node.get("z", "eflex.tab") == "eflex.tab"
+
+
+def test_the_dashboard_asks_for_fields_that_there_are():
+    dashboard = json.loads((EXAMPLES / "grafana-dashboard.json").read_text())
+    there = points()
+    asked = set()
+    for panel in dashboard["panels"]:
+        assert panel["type"] in PANELS
+        assert panel.keys() >= {"id", "title", "gridPos", "datasource", "fieldConfig", "options"}
+        for target in panel["targets"]:
+            assert target["rawQuery"] is True
+            asked |= set(re.findall(r'\w+\("(\w+)"\)', target["query"])) - {"each"}
+    assert asked <= there
+    assert asked >= {f"cell_voltages_{place}" for place in range(16)}
+    ids = [panel["id"] for panel in dashboard["panels"]]
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_panels_of_the_dashboard_do_not_lie_on_each_other():
+    dashboard = json.loads((EXAMPLES / "grafana-dashboard.json").read_text())
+    taken = set()
+    for panel in dashboard["panels"]:
+        place = panel["gridPos"]
+        for x in range(place["x"], place["x"] + place["w"]):
+            for y in range(place["y"], place["y"] + place["h"]):
+                assert (x, y) not in taken, panel["title"]
+                assert x < 24
+                taken.add((x, y))
