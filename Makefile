@@ -5,6 +5,7 @@
 # make dist   the release tarballs (as root; ARCHES=x86_64 for one of them)
 # make system-test   everything that needs a kernel and systemd, in an emulated machine (as root)
 # make ha-test   a real Home Assistant shows the bank (needs Python 3.13)
+# make web-test   the page in a real Chromium, its metrics in a real Prometheus
 # make influx-test   mosquitto, Node-RED and InfluxDB keep every point
 # make lock   new lock files from pyproject.toml
 
@@ -17,7 +18,7 @@ PIP = $(VENV)/bin/pip --disable-pip-version-check install --quiet --require-hash
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 BROKER = mosquitto mosquitto_sub mosquitto_passwd openssl
 
-.PHONY: demo test fuzz lint lock mosquitto dist system-test ha-test ha-screenshots influx-test
+.PHONY: demo test fuzz lint lock mosquitto dist system-test ha-test ha-screenshots influx-test web-test
 
 demo: $(VENV)/installed mosquitto
 	$(VENV)/bin/python -m tests.demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -47,6 +48,17 @@ system-test: $(VENV)/installed-test
 	EFLEX_DIST_OUT=$(RELEASE) dist/build.sh x86_64
 	EFLEX_RELEASE=$(RELEASE) $(VENV)/bin/python -m pytest --override-ini addopts= -v -s \
 	  tests/system $(TESTS)
+
+web-test: $(VENV)/installed-web mosquitto
+	@command -v chromium >/dev/null && command -v promtool >/dev/null || \
+	  { $(SUDO) apt-get update -qq && \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
+	      chromium fonts-noto-core prometheus >/dev/null; }
+	$(VENV)/bin/python -m pytest --override-ini addopts= -v -s tests/web $(TESTS)
+
+$(VENV)/installed-web: tests/web/requirements.txt $(VENV)/installed-test
+	$(VENV)/bin/pip --disable-pip-version-check install --quiet -r $<
+	touch $@
 
 # Node-RED of tests/influx/package.json, and Debian's InfluxDB; needs npm.
 influx-test: $(VENV)/installed-test mosquitto

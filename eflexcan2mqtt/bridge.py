@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from .protocol.assembler import Assembler, Record, Start
 from .protocol.blocks import SILENT_TICKS, Frame
@@ -57,13 +58,18 @@ class Bridge:
                 self._add(event)
         self._wrap(self._cycle.close())
 
+    def counters(self) -> dict[str, Any]:
+        """``frames``, ``cycles`` and, by reason, ``dropped`` blocks since the start."""
+        dropped: dict[str, int] = dict(sorted(self.assembler.dropped.items()))
+        if self.undecodable:
+            dropped["undecodable"] = self.undecodable
+        return {"frames": self.frames, "cycles": self.cycles, "dropped": dropped}
+
     def summary(self) -> str:
         """What was read and what was lost, in a line."""
-        lost = dict(self.assembler.dropped)
-        if self.undecodable:
-            lost["undecodable"] = self.undecodable
-        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(lost.items()))
-        return f"frames: {self.frames}, cycles: {self.cycles}, dropped blocks: {reasons or 'none'}"
+        frames, cycles, dropped = self.counters().values()
+        reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.items())
+        return f"frames: {frames}, cycles: {cycles}, dropped blocks: {reasons or 'none'}"
 
     def _add(self, record: Record) -> None:
         try:

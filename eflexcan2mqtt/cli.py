@@ -26,6 +26,8 @@ from .stop import Stop, Stopped, end_with_any_thread
 if TYPE_CHECKING:
     from .sinks.homeassistant import Discovery
     from .sinks.spool import Spool
+    from .sinks.web.board import Board
+    from .sinks.web.server import Web
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +44,13 @@ class Source(NamedTuple):
     """An open input.
 
     ``clock`` is the one it goes by: a recording has its own.  ``waits`` is whether it can be
-    kept waiting; a bus cannot.
+    kept waiting; a bus cannot.  ``overflows`` tells how many frames came too fast.
     """
 
     frames: Iterable[Frame | None]
     clock: Callable[[], float]
     waits: bool
+    overflows: Callable[[], int] = int
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -143,9 +146,11 @@ def _check(options: Options, config: Config) -> int:
 def _open(options: Options, config: Config, stack: ExitStack) -> Source:
     kind, name = options.input
     if kind == BUS:
-        from .sources import can_bus
+        from .sources import can_bus, socketcan
 
-        return Source(can_bus.frames(config.can), time.monotonic, False)
+        lost = socketcan.Overflows()
+        frames = can_bus.frames(config.can, lost)
+        return Source(frames, time.monotonic, False, lambda: lost.count)
     from .sources.pace import Paced
 
     speed = options.pace()
@@ -197,22 +202,41 @@ def _to_mqtt(config: Config, stop: Stop, source: Source) -> int:
         publish = publishing.patiently(stop, sink.wait_for_room, publish)
     interval = config.mqtt.publish_interval
     publish = publishing.every(interval, source.clock, _profiled(config, publish))
+    board, web = _open_web(config)
+    if board:
+        publish = publishing.both(board.publish, publish)
     bridge = Bridge(config.mqtt.fields, publish)
     left = 0
 
     def beat() -> None:
         sink.tick()
+        broker, waiting = sink.connection(), sink.undelivered()
+        if board:
+            board.tell(
+                **bridge.counters(),
+                broker=broker,
+                waiting=waiting,
+                connections=sink.connections,
+                overflows=source.overflows(),
+            )
         if sink.alive():
-            status = f"{bridge.present} batteries, {bridge.cycles} cycles, {sink.state()}"
+            status = (
+                f"{bridge.present} batteries, {bridge.cycles} cycles, "
+                f"broker {broker}, {waiting} arrays waiting"
+            )
             systemd.notify(READY="1", WATCHDOG="1", STATUS=status)
 
     sink.start()
+    if web:
+        web.start()
     try:
         bridge.run(systemd.beating(stop.until(source.frames), beat))
         systemd.notify(STOPPING="1")
         with suppress(Stopped), stop:
             left = sink.drain(DRAIN_S)
     finally:
+        if web:
+            web.close()
         sink.close(CLOSE_S)
         log.info("%s", bridge.summary())
     return FAILED if left or deaths else ENDED
@@ -224,6 +248,17 @@ def _discovery(config: Config) -> Discovery | None:
     from .sinks.homeassistant import Discovery
 
     return Discovery(config.homeassistant, config.mqtt)
+
+
+def _open_web(config: Config) -> tuple[Board, Web] | tuple[None, None]:
+    if not config.web.listen:
+        return None, None
+    from .sinks.web.board import Board
+    from .sinks.web.server import Web
+
+    host, _, port = config.web.listen.rpartition(":")
+    board = Board()
+    return board, Web(host.strip("[]"), int(port), board)
 
 
 def _open_spool(config: SpoolConfig) -> Spool | None:

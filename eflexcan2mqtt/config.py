@@ -94,6 +94,13 @@ class HomeAssistant:
     cells: str = _setting("disabled", parsers.one_of("disabled", "enabled", "none"))
 
 
+@dataclass(frozen=True)
+class Web:
+    """[web]: where the page listens, HOST:PORT; empty is nowhere."""
+
+    listen: str = _setting("", parsers.address)
+
+
 _NEEDS = {
     "password": "username",
     "password_file": "username",
@@ -114,6 +121,7 @@ class Config:
     mqtt: Mqtt = Mqtt()
     spool: Spool = Spool()
     homeassistant: HomeAssistant = HomeAssistant()
+    web: Web = Web()
 
 
 _SECTIONS: dict[str, type[Any]] = {

@@ -83,6 +83,17 @@ def hostname(value: str) -> str:
     return value
 
 
+def address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    try:
+        good = not value or (hostname(host.strip("[]")) and whole(1, 65_535)(port))
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("expected an address and a port, like 127.0.0.1:8080")
+    return value
+
+
 def topic(value: str) -> str:
     # 'topic/status' must fit into MQTT's 65,535 bytes as well.
     if not value or re.search(r"[+#\0]", value) or len(value.encode()) > 65_000:

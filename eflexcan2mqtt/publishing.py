@@ -12,6 +12,16 @@ from .stop import Stop, Stopped
 log = logging.getLogger(__name__)
 
 
+def both(first: Publish, second: Publish) -> Publish:
+    """Publish each cycle here and there."""
+
+    def publish_twice(cycle: list[Reading]) -> None:
+        first(cycle)
+        second(cycle)
+
+    return publish_twice
+
+
 def every(seconds: float, clock: Callable[[], float], publish: Publish) -> Publish:
     """Publish the first cycle, and then each first one after at least so many seconds."""
     if not seconds:

@@ -100,6 +100,11 @@ def test_a_good_line_sets_its_value(write, line, key, value):
     assert getattr(load(write(f"# about\n; more\n[mqtt]\n{line}\n")).mqtt, key) == value
 
 
+@pytest.mark.parametrize("listen", ["", "127.0.0.1:8080", "[::1]:80", "pi.lan:8080"])
+def test_the_page_listens_on_an_address_or_nowhere(write, listen):
+    assert load(write(f"[web]\nlisten = {listen}\n")).web.listen == listen
+
+
 def test_what_stands_behind_a_header_is_ignored_as_configparser_does(write):
     assert load(write("[mqtt]  # the broker\nport = 1884\n")).mqtt.port == 1884
 
@@ -192,7 +197,15 @@ def test_a_bad_line_is_told_with_its_place(complaints, line, complaint):
         ("[mqtt]\npassword geheim=x", "x.ini:2: expected 'key = value' or '[section]'"),
         ("[mqtt]\nlog_dir = a\0b", "x.ini:2: expected text, found a control character"),
         ("[mqt]\n", "x.ini:1: [mqt]: unknown section; did you mean 'mqtt'?"),
-        ("[web]\nlisten = 1", "x.ini:1: [web]: unknown section"),
+        ("[disco]\nlisten = 1", "x.ini:1: [disco]: unknown section"),
+        *(
+            (
+                f"[web]\nlisten = {listen}",
+                f"x.ini:2: [web] listen = '{listen}': expected an address and a port, "
+                "like 127.0.0.1:8080",
+            )
+            for listen in ("8080", "127.0.0.1", "127.0.0.1:0", ":8080", "a b:80")
+        ),
         ("[mqtt]\nqos = 1\n\nqos = 2", "x.ini:4: [mqtt] qos: set twice, first in line 2"),
         (
             "[mqtt]\n[mqtt]\nqos = 1\n[can]\n[mqtt]\nqos = 2",

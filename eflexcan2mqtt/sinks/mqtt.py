@@ -65,6 +65,7 @@ class MqttSink:
         self._link = Link(f"{config.hostname}:{config.port}", config.client_id)
         self._status_topic = f"{config.topic}/status"
         self._outbox = Outbox(spool, waiting, IN_FLIGHT)
+        self.connections = 0  # that the broker has accepted, all in all
         self._discovery = discovery
         self._latest: list[Reading] = []
         self._tell_again = False
@@ -122,10 +123,9 @@ class MqttSink:
         """Whether paho's network thread is; without it every publish would succeed for ever."""
         return self._thread is not None and self._thread.is_alive()
 
-    def state(self) -> str:
-        """The connection and what waits for it, in words."""
-        connection = "connected" if self._attempt == _UP else "away"
-        return f"broker {connection}, {self._outbox.undelivered()} arrays waiting"
+    def connection(self) -> str:
+        """How the connection is: ``connected`` or ``away``."""
+        return "connected" if self._attempt == _UP else "away"
 
     def wait_for_room(self) -> None:
         """Wait until publishing one more array drops none; for sources that can wait."""
@@ -260,6 +260,7 @@ class MqttSink:
         if self._discovery:
             self._tell_again = True
             self._client.subscribe(self._discovery.status_topic, _STATUS_QOS)
+        self.connections += 1
         self._attempt = _UP  # from here on `offline` would come behind it
         self._link.up()
 

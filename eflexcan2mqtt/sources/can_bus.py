@@ -43,19 +43,20 @@ def open_bus(config: Can) -> can.BusABC:
     )
 
 
-def frames(config: Can) -> Iterator[Frame | None]:
+def frames(config: Can, overflows: socketcan.Overflows | None = None) -> Iterator[Frame | None]:
     """The frames of our ids, and None for each second without one.
 
     Says once that the bus is gone and once that it is back, and tries for ever: every
-    second at first, later every 30 s.
+    second at first, later every 30 s.  ``overflows`` counts what came faster than it was read.
     """
+    overflows = overflows or socketcan.Overflows()
     down_since: float | None = None
     retry = QUICK_RETRY_S
     while True:
         try:
             bus = open_bus(config)
             try:
-                received = _received(bus, config)
+                received = _received(bus, config, overflows)
                 # An interface that is down opens, and fails only now.
                 first = next(received)
                 if down_since is None:
@@ -102,10 +103,12 @@ def is_ours(message: can.Message) -> bool:
     )
 
 
-def _received(bus: can.BusABC, config: Can) -> Iterator[Frame | None]:
+def _received(
+    bus: can.BusABC, config: Can, overflows: socketcan.Overflows
+) -> Iterator[Frame | None]:
     """The frames of an open bus, and None for each second without one; tells of silence."""
     if config.interface == "socketcan":
-        frames = socketcan.received(bus.socket, config.channel)  # type: ignore[attr-defined]
+        frames = socketcan.received(bus.socket, config.channel, overflows)  # type: ignore[attr-defined]
     else:
         frames = _received_by_python_can(bus)
     silent = 0

@@ -34,7 +34,15 @@ _DROPS_EVERY = 4096  # frames
 _IFF_UP = 1
 
 
-def received(bus_socket: socket.socket, channel: str) -> Iterator[Frame | None]:
+class Overflows:
+    """How many frames the kernel had to drop, over all sockets."""
+
+    count = 0
+
+
+def received(
+    bus_socket: socket.socket, channel: str, overflows: Overflows
+) -> Iterator[Frame | None]:
     """The frames of our ids, and None for each second without one.
 
     Raises OSError when the interface is gone, down or another one.  Frames that the kernel
@@ -56,12 +64,12 @@ def received(bus_socket: socket.socket, channel: str) -> Iterator[Frame | None]:
         except BlockingIOError:
             # A socket whose interface was pulled and plugged in again is silent for ever.
             _check_interface(channel, index)
-            dropped = _told_drops(bus_socket, channel, dropped)
+            dropped = _told_drops(bus_socket, channel, dropped, overflows)
             yield None
             continue
         frames += 1
         if not frames % _DROPS_EVERY:
-            dropped = _told_drops(bus_socket, channel, dropped)
+            dropped = _told_drops(bus_socket, channel, dropped, overflows)
         can_id, length, data = unpack(raw)
         if can_id not in OUR_IDS or length != FRAME_BYTES:
             if time.monotonic() - heard >= TICK_S:
@@ -81,9 +89,10 @@ def _check_interface(channel: str, index: int) -> None:
         raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
 
 
-def _told_drops(bus_socket: socket.socket, channel: str, before: int) -> int:
+def _told_drops(bus_socket: socket.socket, channel: str, before: int, overflows: Overflows) -> int:
     meminfo = bus_socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
     *_, dropped = _MEMINFO.unpack(meminfo)
     if dropped > before:
+        overflows.count += dropped - before
         log.warning("%s: %d frames came faster than they were read", channel, dropped - before)
     return int(dropped)

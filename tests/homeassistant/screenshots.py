@@ -22,7 +22,8 @@ from .hass import Hass
 DOCS = Path(__file__).parents[2] / "docs"
 PYTHON = Path(__file__).parents[2] / ".venv/bin/python"
 PAGES = {"bank": "sensor.eflex_bank_soc", "battery": "sensor.eflex_battery_7_soc"}
-SIZE = {"width": 1000, "height": 1250}
+SIZE = {"width": 1000, "height": 1080}
+SHOWN = {"x": 0, "y": 0, "width": 660, "height": 1080}
 HISTORY_S = 60
 
 
@@ -69,7 +70,7 @@ def take(hass: Hass) -> None:
             device = hass.render(f"{{{{ device_id('{entity}') }}}}")
             page.goto(f"{hass.url}/config/devices/device/{device}")
             page.wait_for_timeout(8000)
-            page.screenshot(path=DOCS / f"homeassistant-{name}.png")
+            page.screenshot(path=DOCS / f"homeassistant-{name}.png", clip=SHOWN)
         browser.close()
 
 

@@ -1,0 +1,109 @@
+"""A real Prometheus scrapes the metrics, and its alerts fire."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tests.broker import Broker, free_port, wait_until
+from tests.homeassistant.bank_on_a_pipe import BATTERIES, Fed, readings
+from tests.program import mqtt_ini
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture(scope="module")
+def scraped(tmp_path_factory):
+    """A bridge with its bank, and a Prometheus with the examples' settings, in a hurry."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    broker = Broker(folder).start()
+    page, port = free_port(), free_port()
+    ini = mqtt_ini(folder, broker.port, fields="extended")
+    ini.write_text(ini.read_text() + f"[web]\nlisten = 127.0.0.1:{page}\n")
+    fed = Fed(ini).start()
+    config = (EXAMPLES / "prometheus.yml").read_text()
+    config = config.replace("15s", "1s").replace("8080", str(page))
+    (folder / "prometheus.yml").write_text(config)
+    rules = (EXAMPLES / "prometheus-alerts.yml").read_text()
+    rules = rules.replace("for: 1m", "for: 2s").replace("[1m]", "[5s]")
+    (folder / "prometheus-alerts.yml").write_text(rules)
+    with (folder / "prometheus.log").open("w") as log:
+        process = subprocess.Popen(
+            [
+                "prometheus",
+                f"--config.file={folder}/prometheus.yml",
+                f"--web.listen-address=127.0.0.1:{port}",
+                f"--storage.tsdb.path={folder}/data",
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until(lambda: ask(url, "query", "up") == [1.0], "the first scrape")
+        wait_until(lambda: ask(url, "query", "eflex_battery_soc_ratio"), "the first battery")
+        yield SimpleNamespace(url=url, fed=fed, said=readings(), page=f"http://127.0.0.1:{page}")
+    finally:
+        process.terminate()
+        process.wait(20)
+        fed.kill()
+        broker.kill()
+
+
+def ask(url, what, query=""):
+    """The values of a query; [] as long as there is no answer."""
+    try:
+        path = f"{url}/api/v1/{what}?{urllib.parse.urlencode({'query': query})}"
+        with urllib.request.urlopen(path, timeout=5) as answer:
+            data = json.load(answer)["data"]
+    except OSError:
+        return []
+    return [float(each["value"][1]) for each in data["result"]] if what == "query" else data
+
+
+def firing(scraped):
+    alerts = ask(scraped.url, "alerts")
+    return {each["labels"]["alertname"] for each in alerts["alerts"] if each["state"] == "firing"}
+
+
+def test_the_values_are_those_of_the_batteries(scraped):
+    for reading in scraped.said:
+        one = f'battery_id="{reading["battery_id"]}"'
+        for query, value in {
+            f"eflex_battery_soc_ratio{{{one}}}": reading["battery_soc"] / 100,
+            f"eflex_battery_current_amperes{{{one}}}": reading["battery_current"],
+            f'eflex_cell_voltage_volts{{{one},cell="1"}}': reading["cell_voltages"][0] / 1000,
+        }.items():
+            assert ask(scraped.url, "query", query) == [pytest.approx(value)], query
+    assert ask(scraped.url, "query", "count(eflex_cell_voltage_volts)") == [16 * BATTERIES]
+    rate = "rate(eflexcan2mqtt_cycles_total[5s]) > 0.5"
+    wait_until(lambda: ask(scraped.url, "query", rate), "about a cycle a second")
+
+
+def test_prometheus_finds_no_fault_with_the_format_nor_with_the_rules(scraped):
+    text = urllib.request.urlopen(f"{scraped.page}/metrics", timeout=5).read()
+    checked = subprocess.run(
+        ["promtool", "check", "metrics"], input=text, capture_output=True, check=False, timeout=20
+    )
+    assert checked.returncode == 0, checked.stderr.decode()
+    subprocess.run(
+        ["promtool", "check", "config", EXAMPLES / "prometheus.yml"], check=True, timeout=20
+    )
+
+
+def test_an_alert_fires_when_a_battery_is_missing_and_ends_when_it_is_back(scraped):
+    wait_until(lambda: "EflexAlarm" in firing(scraped), "the alarm of battery 4")
+    assert "EflexBatteryMissing" not in firing(scraped)
+    scraped.fed.silent = {9}
+    begun = time.monotonic()
+    wait_until(lambda: "EflexBatteryMissing" in firing(scraped), "the alert")
+    print(f"EflexBatteryMissing fires {time.monotonic() - begun:.0f} s after the last word")
+    scraped.fed.silent = set()
+    wait_until(lambda: "EflexBatteryMissing" not in firing(scraped), "its end")
