@@ -16,6 +16,8 @@ from .protocol.values import Serial
 
 BUS, SIMULATOR, LOG = "can", "simulator", "log"
 DEFAULT_BATTERIES = 14
+PIPED = ("json", "influx")
+"""The outputs that a program reads: a log goes there as fast as it takes it."""
 
 
 class Source(NamedTuple):
@@ -41,7 +43,7 @@ class Options(argparse.Namespace):
         """How fast a recording is played: a log for a pipe at once, all else as recorded."""
         if self.speed is not None:
             return self.speed
-        return 0.0 if self.output != "mqtt" and self.input.kind == LOG else 1.0
+        return 0.0 if self.output in PIPED and self.input.kind == LOG else 1.0
 
 
 def parse(arguments: list[str] | None = None) -> Options:
@@ -66,10 +68,10 @@ def parse(arguments: list[str] | None = None) -> Options:
     )
     parser.add_argument(
         "--output",
-        choices=("mqtt", "json", "influx"),
+        choices=("mqtt", *PIPED, "table"),
         default="mqtt",
         help="mqtt (default) | json : one array a line on stdout | influx : InfluxDB's line "
-        "protocol on stdout, a line for each battery",
+        "protocol on stdout, a line for each battery | table : a live table in the terminal",
     )
     parser.add_argument("--fields", choices=STAGES, help="overrides [mqtt] fields")
     parser.add_argument(
@@ -77,7 +79,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         metavar="X",
         type=_speed,
         help="pace of a log or of the simulator: 1 as recorded, 10 ten times as fast, 0 without "
-        "waiting (default: 0 for a log to stdout, else 1)",
+        "waiting (default: 0 for a log to json or influx, else 1)",
     )
     parser.add_argument(
         "--check",

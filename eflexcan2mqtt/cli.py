@@ -98,6 +98,8 @@ def _main(options: Options) -> int:
             source = _open(options, config, stack)
         if options.output == "mqtt":
             return _to_mqtt(config, stop, source)
+        if options.output == "table":
+            return _to_table(config, stop, source)
         return _to_stdout(options.output, config, stop, source)
 
 
@@ -186,6 +188,20 @@ def _to_stdout(output: str, config: Config, stop: Stop, source: Source) -> int:
     try:
         bridge.run(stop.until(source.frames))
     finally:
+        log.info("%s", bridge.summary())
+    return ENDED
+
+
+def _to_table(config: Config, stop: Stop, source: Source) -> int:
+    from .sinks.table import Table
+
+    table = Table(sys.stdout)
+    publish = publishing.stoppably(stop, _profiled(config, table.publish))
+    bridge = Bridge(config.mqtt.fields, publish)
+    try:
+        bridge.run(systemd.beating(stop.until(source.frames), table.tick))
+    finally:
+        table.close()
         log.info("%s", bridge.summary())
     return ENDED
 

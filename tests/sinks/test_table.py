@@ -1,0 +1,167 @@
+"""The table in a real terminal, as pyte reads it, and as plain lines where there is none."""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+
+import pyte
+import pytest
+
+from eflexcan2mqtt.sinks.table import Table
+from tests.bank import EXAMPLE, published, sent
+from tests.broker import wait_until
+from tests.program import LOG, MAIN
+
+LEAVE = b"\x1b[?1049l"
+SHOW_CURSOR = b"\x1b[?25h"
+
+
+class Terminal:
+    """main.py in a terminal of a size, and what stands on its screen."""
+
+    def __init__(self, *arguments, columns=80, lines=24):
+        self.raw = b""
+        usual = {key: each for key, each in os.environ.items() if key not in ("COLUMNS", "LINES")}
+        self._screen = pyte.Screen(columns, lines)
+        self._stream = pyte.ByteStream(self._screen)
+        self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        self.before = termios.tcgetattr(theirs)
+        self.process = subprocess.Popen(
+            [sys.executable, MAIN, *map(str, arguments)],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            env={**usual, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"},
+        )
+        self.theirs = theirs
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        while True:
+            try:
+                data = os.read(self._ours, 65536)
+            except OSError:
+                return
+            self.raw += data
+            self._stream.feed(data)
+
+    @property
+    def text(self):
+        return "\n".join(line.rstrip() for line in self._screen.display)
+
+    def rows(self):
+        """The lines of batteries."""
+        return [line for line in self.text.splitlines() if re.match(r"^\s*\d+ .*\d+\.\d ", line)]
+
+
+@pytest.fixture
+def terminal():
+    made = []
+
+    def make(*arguments, **options):
+        made.append(Terminal(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        if each.process.poll() is None:
+            each.process.kill()
+        each.process.wait()
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_fifteen_batteries_and_the_bank_fit_a_terminal(terminal, columns):
+    shown = terminal(
+        "--input", "simulator:15", "--output", "table", "--fields", "extended", columns=columns
+    )
+    wait_until(lambda: len(shown.rows()) == 15, "15 lines")
+    assert "15 of 15 batteries" in shown.text
+    assert "charging" in shown.text
+    for row in shown.rows():
+        assert len(re.findall("[▁▂▃▄▅▆▇█]", row)) == 16
+        assert re.search(r"\d{4} c\d+ +\d{4} c\d+ +\d+ +\d+\.\.\d+", row)
+        assert row.endswith("0s")
+    assert ("2210075E0968" in shown.text) == (columns == 120)
+
+
+def test_it_is_live(terminal):
+    shown = terminal("--input", "simulator:3", "--speed", "20", "--output", "table")
+    wait_until(shown.rows, "the table")
+    first = shown.text
+    wait_until(lambda: shown.rows() and shown.text != first, "another one")
+
+
+def test_ctrl_c_gives_the_terminal_back_with_the_last_table_in_it(terminal):
+    shown = terminal("--input", "simulator:3", "--output", "table")
+    wait_until(shown.rows, "the table")
+    os.killpg(shown.process.pid, signal.SIGINT)
+    assert shown.process.wait(5) == 0
+    wait_until(lambda: shown.raw.count(b"3 of 3 batteries") >= 2, "the last table")
+    left = shown.raw.rindex(LEAVE)
+    assert b"3 of 3 batteries" in shown.raw[left:]
+    assert SHOW_CURSOR in shown.raw
+    assert termios.tcgetattr(shown.theirs) == shown.before
+
+
+def test_the_log_stands_below_the_table_and_not_in_its_midst(terminal):
+    shown = terminal("--input", "can:nowhere0", "--output", "table")
+    wait_until(lambda: "no battery has been heard yet" in shown.text, "the table")
+    wait_until(lambda: "nowhere0:" in shown.text, "why")
+
+
+def test_without_a_terminal_it_prints_plain_lines(run):
+    done = run("--input", LOG, "--output", "table", "--fields", "extended", "--speed", "0")
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    assert "3 of 14 batteries" in done.stdout
+    assert len(re.findall(r"\d{4} c\d+ +\d{4} c\d+", done.stdout)) == len(EXAMPLE)
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(start):
+    process = start("--input", "simulator:2", "--speed", "0", "--output", "table")
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(10) == 0
+
+
+def test_an_old_battery_keeps_its_line_and_tells_its_age():
+    now = 0.0
+    text = io.StringIO()
+    table = Table(text, lambda: now)
+    table.publish(EXAMPLE)
+    now = 7.0
+    table.publish(EXAMPLE[1:])
+    last = text.getvalue().rpartition("eFlex bank")[2]
+    assert "2 of 14 batteries" in last
+    assert re.search(r"(?m)^ *1 .* 7s *$", last)
+    assert re.search(r"(?m)^ *2 .* 0s *$", last)
+
+
+@pytest.mark.parametrize(
+    ("mv", "bar"), [(3300, "▅"), (3320, "█"), (3400, "█"), (3280, "▁"), (3200, "▁")]
+)
+def test_a_bar_is_as_high_as_the_cell_is_far_from_the_median(mv, bar):
+    text = io.StringIO()
+    cells = [3300] * 15 + [mv]
+    Table(text).publish(published(sent(1, cell_voltages=cells))[0])
+    assert re.search(r"[▁▂▃▄▅▆▇█]{16}", text.getvalue())[0] == "▅" * 15 + bar
+
+
+def test_two_batteries_that_come_and_go_do_not_grow_it_for_ever():
+    text = io.StringIO()
+    table = Table(text)
+    for number in range(200):
+        table.publish([{**EXAMPLE[0], "battery_id": f"2211054F{number:04d}"}])
+    assert len(table._known) == 30
