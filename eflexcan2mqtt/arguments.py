@@ -16,8 +16,8 @@ from .protocol.values import Serial
 
 BUS, SIMULATOR, LOG = "can", "simulator", "log"
 DEFAULT_BATTERIES = 14
-PIPED = ("json", "influx")
-"""The outputs that a program reads: a log goes there as fast as it takes it."""
+PIPED = ("json", "influx", "bytes")
+"""The outputs that nobody watches: a log goes there as fast as they take it."""
 
 
 class Source(NamedTuple):
@@ -37,6 +37,7 @@ class Options(argparse.Namespace):
     speed: float | None
     check: bool
     forget: str | None
+    anonymize: list[Path] | None
     verbose: bool
 
     def pace(self) -> float:
@@ -71,7 +72,8 @@ def parse(arguments: list[str] | None = None) -> Options:
         choices=("mqtt", *PIPED, "table"),
         default="mqtt",
         help="mqtt (default) | json : one array a line on stdout | influx : InfluxDB's line "
-        "protocol on stdout, a line for each battery | table : a live table in the terminal",
+        "protocol on stdout, a line for each battery | table : a live table in the terminal | "
+        "bytes : what is sent, with letters for what is known of it, and what is not",
     )
     parser.add_argument("--fields", choices=STAGES, help="overrides [mqtt] fields")
     parser.add_argument(
@@ -79,7 +81,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         metavar="X",
         type=_speed,
         help="pace of a log or of the simulator: 1 as recorded, 10 ten times as fast, 0 without "
-        "waiting (default: 0 for a log to json or influx, else 1)",
+        "waiting (default: 0 for a log to json, influx or bytes, else 1)",
     )
     parser.add_argument(
         "--check",
@@ -93,6 +95,13 @@ def parse(arguments: list[str] | None = None) -> Options:
         type=_battery,
         help="take a battery that has left for good out of Home Assistant (or 'bank', all that "
         "is said of the bank); then exit",
+    )
+    parser.add_argument(
+        "--anonymize",
+        nargs=2,
+        metavar=("IN", "OUT"),
+        type=Path,
+        help="write a candump log again with made-up serial numbers; then exit",
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="log details, too")
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")

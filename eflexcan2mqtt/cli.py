@@ -21,6 +21,7 @@ from .bridge import Bridge, Publish
 from .config import DEFAULT_PATHS, Config, ConfigError, exposed_secrets, load
 from .config import Spool as SpoolConfig
 from .protocol.blocks import Frame
+from .protocol.fields import EXPERIMENTAL
 from .stop import Stop, Stopped, end_with_any_thread
 
 if TYPE_CHECKING:
@@ -83,6 +84,9 @@ def _main(options: Options) -> int:
     stop = Stop()
     stop.install()
     config = _config(options)
+    if options.anonymize:
+        with stop:
+            return _anonymize(*options.anonymize)
     if options.forget:
         with stop:
             return _forget(config, options.forget)
@@ -96,11 +100,8 @@ def _main(options: Options) -> int:
             stack.callback(lambda: log.info("memory at the end: %s", logs.memory()))
         with stop:
             source = _open(options, config, stack)
-        if options.output == "mqtt":
-            return _to_mqtt(config, stop, source)
-        if options.output == "table":
-            return _to_table(config, stop, source)
-        return _to_stdout(options.output, config, stop, source)
+        runs = {"mqtt": _to_mqtt, "table": _to_table, "bytes": _to_bytes}
+        return runs.get(options.output, _to_lines)(options, config, stop, source)
 
 
 def _ini_path(options: Options) -> Path | None:
@@ -120,6 +121,14 @@ def _config(options: Options) -> Config:
     if options.input.kind == BUS and options.input.name:
         config = replace(config, can=replace(config.can, channel=options.input.name))
     return config
+
+
+def _anonymize(source: Path, target: Path) -> int:
+    from .anonymize import anonymize
+
+    batteries = anonymize(source, target)
+    sys.stdout.write(f"{target}: {batteries} serial numbers replaced\n")
+    return ENDED
 
 
 def _forget(config: Config, battery_id: str) -> int:
@@ -179,10 +188,10 @@ def _open(options: Options, config: Config, stack: ExitStack) -> Source:
     return Source(paced, lambda: paced.time, waits)
 
 
-def _to_stdout(output: str, config: Config, stop: Stop, source: Source) -> int:
+def _to_lines(options: Options, config: Config, stop: Stop, source: Source) -> int:
     from .sinks.text_lines import TextLines, to_influx, to_json
 
-    lines = TextLines(sys.stdout, to_json if output == "json" else to_influx)
+    lines = TextLines(sys.stdout, to_json if options.output == "json" else to_influx)
     publish = publishing.stoppably(stop, lines.publish)
     bridge = Bridge(config.mqtt.fields, _profiled(config, publish))
     try:
@@ -192,7 +201,7 @@ def _to_stdout(output: str, config: Config, stop: Stop, source: Source) -> int:
     return ENDED
 
 
-def _to_table(config: Config, stop: Stop, source: Source) -> int:
+def _to_table(_: Options, config: Config, stop: Stop, source: Source) -> int:
     from .sinks.table import Table
 
     table = Table(sys.stdout)
@@ -206,7 +215,21 @@ def _to_table(config: Config, stop: Stop, source: Source) -> int:
     return ENDED
 
 
-def _to_mqtt(config: Config, stop: Stop, source: Source) -> int:
+def _to_bytes(options: Options, config: Config, stop: Stop, source: Source) -> int:
+    from .sinks.byte_view import ByteView
+
+    view = ByteView(sys.stdout, each_cycle=options.input.kind != LOG)
+    bridge = Bridge(EXPERIMENTAL, publishing.stoppably(stop, _profiled(config, view.publish)))
+    try:
+        with suppress(Stopped):  # the summary is what one stops it for
+            bridge.run(stop.until(source.frames))
+        view.close()
+    finally:
+        log.info("%s", bridge.summary())
+    return ENDED
+
+
+def _to_mqtt(_: Options, config: Config, stop: Stop, source: Source) -> int:
     from .sinks.mqtt import MqttSink
 
     deaths = end_with_any_thread()
