@@ -105,6 +105,29 @@ check() {
   program --input "/build/$captured.log" --output json --fields documented \
     | cmp - "$captured.json" || die "$arch: decodes $captured.log differently"
 
+  said=$(program --input "/build/$captured.log" --output table --speed 0 2>&1)
+  [[ $said = *"3 of 14 batteries"* ]] || die "$arch: the table shows: $said"
+
+  local port page
+  port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  ini web.ini '[mqtt]' 'port = 1' '[web]' "listen = 127.0.0.1:$port"
+  program --config web.ini --input simulator:2 2>"$temp/web.log" &
+  page=$(python3 - "http://127.0.0.1:$port/metrics" 2>&1 <<'END'
+import sys, time, urllib.request
+for _ in range(60):
+    time.sleep(1)
+    try:
+        text = urllib.request.urlopen(sys.argv[1], timeout=10).read().decode()
+    except OSError:
+        continue
+    if "eflex_battery_soc_ratio{" in text:
+        print("good")
+        break
+END
+  )
+  kill %1 && wait %1 2>/dev/null || true
+  [ "$page" = good ] || die "$arch: the page does not answer: $(cat "$temp/web.log")"
+
   ini plain.ini '[mqtt]' 'port = 1' # nobody listens there
   ini tls.ini '[mqtt]' 'port = 1' 'tls = yes'
   for settings in plain tls; do
@@ -121,7 +144,7 @@ check() {
       || die "$arch: the CAN interface $interface said: $said"
   done
   say "the frozen program knows its version, decodes $captured.log, finds no broker (with and" \
-    "without TLS), and loads its CAN interfaces"
+    "without TLS), shows the table and the page, and loads its CAN interfaces"
 }
 
 # One folder, in an order and with times, owners and modes that do not depend on where it was made.

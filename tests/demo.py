@@ -1,4 +1,5 @@
-"""A simulated bank, the bridge, a private mosquitto, and what a real subscriber receives.
+"""A simulated bank, the bridge with its page, a private mosquitto, and what a real subscriber
+receives: in a terminal as a table, else as it is.
 
 Called as ``python3 -m tests.demo [--seconds N]``.
 """
@@ -6,14 +7,18 @@ Called as ``python3 -m tests.demo [--seconds N]``.
 from __future__ import annotations
 
 import argparse
-import shutil
+import json
+import logging
 import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
-from .broker import Broker
+from eflexcan2mqtt.sinks.table import Table
+
+from .broker import Broker, free_port
 from .program import MAIN
 
 TOPIC = "eflexbatteries"
@@ -23,15 +28,24 @@ FAREWELL_S = 2.0
 def demo(folder: Path, seconds: float | None) -> int:
     """Run until the time is over or Ctrl-C; return how many arrays arrived."""
     broker = Broker(folder).start()
+    page = f"127.0.0.1:{free_port()}"
     ini = folder / "demo.ini"
-    ini.write_text(f"[mqtt]\nhostname = 127.0.0.1\nport = {broker.port}\ntopic = {TOPIC}\n")
+    ini.write_text(
+        f"[mqtt]\nhostname = 127.0.0.1\nport = {broker.port}\ntopic = {TOPIC}\n"
+        f"fields = extended\n[web]\nlisten = {page}\n"
+    )
     subscriber = subprocess.Popen(
         ["mosquitto_sub", "-p", str(broker.port), "-v", "-q", "2", "-t", f"{TOPIC}/#"],
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,  # Ctrl-C is for the bridge alone, which then says farewell
     )
-    bridge = subprocess.Popen([sys.executable, MAIN, "-c", ini, "--input", "simulator"])
+    print(f"the page: http://{page}", flush=True)
+    with (folder / "bridge.log").open("w") as log:
+        bridge = subprocess.Popen(
+            [sys.executable, MAIN, "-c", ini, "--input", "simulator"],
+            stderr=log if sys.stdout.isatty() else None,  # not in the midst of the table
+        )
 
     def end() -> None:
         """Stop the bridge in time, and the subscriber when it has heard the last of it."""
@@ -47,6 +61,7 @@ def demo(folder: Path, seconds: float | None) -> int:
 
     ender = threading.Thread(target=end)
     ender.start()
+    show, close = shown(f"the page: http://{page}    Ctrl-C ends")
     arrays = 0
     while True:
         try:
@@ -56,20 +71,28 @@ def demo(folder: Path, seconds: float | None) -> int:
         if not line:
             break
         arrays += line.startswith(f"{TOPIC} [")
-        print(fitting(line.rstrip("\n")), flush=True)
+        show(line)
         if line == f"{TOPIC}/status offline\n":
             subscriber.terminate()
     ender.join()
+    close()
     broker.kill()
     return arrays
 
 
-def fitting(line: str) -> str:
-    """A line whole, or in a terminal cut to its width: an array fills three screens."""
+def shown(note: str) -> tuple[Callable[[str], None], Callable[[], None]]:
+    """How to show a line of the subscriber, and how to end that: a terminal gets the table."""
     if not sys.stdout.isatty():
-        return line
-    width = shutil.get_terminal_size().columns
-    return line if len(line) <= width else f"{line[: width - 1]}…"
+        return lambda line: print(line, end="", flush=True), lambda: None
+    table = Table(sys.stdout)
+    logging.getLogger().warning(note)
+
+    def show(line: str) -> None:
+        topic, _, payload = line.partition(" ")
+        if topic == TOPIC:
+            table.publish(json.loads(payload))
+
+    return show, table.close
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import termios
 import threading
+import urllib.request
 
 import pyte
 import pytest
@@ -29,7 +30,7 @@ SHOW_CURSOR = b"\x1b[?25h"
 class Terminal:
     """main.py in a terminal of a size, and what stands on its screen."""
 
-    def __init__(self, *arguments, columns=80, lines=24):
+    def __init__(self, *arguments, columns=80, lines=24, program=(MAIN,)):
         self.raw = b""
         usual = {key: each for key, each in os.environ.items() if key not in ("COLUMNS", "LINES")}
         self._screen = pyte.Screen(columns, lines)
@@ -38,7 +39,7 @@ class Terminal:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         self.before = termios.tcgetattr(theirs)
         self.process = subprocess.Popen(
-            [sys.executable, MAIN, *map(str, arguments)],
+            [sys.executable, *map(str, (*program, *arguments))],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -113,6 +114,17 @@ def test_ctrl_c_gives_the_terminal_back_with_the_last_table_in_it(terminal):
     assert b"3 of 3 batteries" in shown.raw[left:]
     assert SHOW_CURSOR in shown.raw
     assert termios.tcgetattr(shown.theirs) == shown.before
+
+
+def test_the_demo_shows_what_a_subscriber_receives_and_where_the_page_is(terminal):
+    shown = terminal("--seconds", 8, program=("-m", "tests.demo"))
+    wait_until(lambda: len(shown.rows()) == 14, "14 batteries")
+    wait_until(lambda: "the page: http://127.0.0.1:" in shown.text, "the address")
+    page = re.search(r"http://[\d.:]+", shown.text)[0]
+    assert urllib.request.urlopen(f"{page}/batteries.json", timeout=5).status == 200
+    os.killpg(shown.process.pid, signal.SIGINT)
+    assert shown.process.wait(10) == 0
+    assert LEAVE in shown.raw
 
 
 def test_the_log_stands_below_the_table_and_not_in_its_midst(terminal):
