@@ -111,7 +111,11 @@ check() {
   local port page
   port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
   ini web.ini '[mqtt]' 'port = 1' '[web]' "listen = 127.0.0.1:$port"
-  program --config web.ini --input simulator:2 2>"$temp/web.log" &
+  # It ends with its input, when the one who feeds it is gone.
+  mkfifo "$temp/fed"
+  program --config web.ini --input - <"$temp/fed" 2>"$temp/web.log" &
+  exec 9>"$temp/fed"
+  cat "$captured.log" "$captured.log" >&9
   page=$(python3 - "http://127.0.0.1:$port/metrics" 2>&1 <<'END'
 import sys, time, urllib.request
 for _ in range(60):
@@ -125,7 +129,9 @@ for _ in range(60):
         break
 END
   )
-  kill %1 && wait %1 2>/dev/null || true
+  exec 9>&-
+  wait $!
+  rm "$temp/fed"
   [ "$page" = good ] || die "$arch: the page does not answer: $(cat "$temp/web.log")"
 
   ini plain.ini '[mqtt]' 'port = 1' # nobody listens there
