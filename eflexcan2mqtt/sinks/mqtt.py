@@ -286,7 +286,8 @@ class MqttSink:
     def _on_publish(self, _: paho.Client, __: Any, mid: int, ___: Any, ____: Any) -> None:
         with self._guard:
             number = self._numbers.pop(mid, None)
-            if number is None and mid not in self._statuses | self._states:
+            known = number is not None or mid in self._statuses or mid in self._states
+            if not known:
                 self._early.add(mid)
             self._statuses.discard(mid)
             self._states.discard(mid)
