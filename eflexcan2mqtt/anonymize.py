@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from .protocol.blocks import STATUS
+from .protocol.blocks import FRAME_BYTES, STATUS
 from .protocol.fields import field
 from .protocol.values import Serial
 
 _SERIAL = field("battery_id")
-_PAYLOAD = 7  # bytes of a frame behind its marker
+_PAYLOAD = FRAME_BYTES - 1
 _MARKER = STATUS.markers[_SERIAL.offset // _PAYLOAD]
 
 # A frame with that marker in a line as candump -L or as candump prints it, even if it is cut off;

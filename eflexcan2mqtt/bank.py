@@ -7,14 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from .protocol.decode import Reading
+
+T = TypeVar("T")
 
 Cycle = list[Reading]
 
 BANK = "bank"
 """What topics and arguments call it."""
+
+MOST_KNOWN = 30
+"""So many batteries are remembered: a whole bank, and another one after an exchange."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,14 @@ def spread(reading: Reading) -> int:
     """How far a battery's cells are apart, in mV."""
     cells = reading["cell_voltages"]
     return int(max(cells) - min(cells))
+
+
+def remember(known: dict[str, T], battery_id: str, value: T) -> None:
+    """Keep the latest of a battery; who was heard longest ago makes room."""
+    known.pop(battery_id, None)
+    known[battery_id] = value
+    while len(known) > MOST_KNOWN:
+        del known[next(iter(known))]
 
 
 def _mean(key: str) -> Callable[[Cycle], float]:

@@ -128,6 +128,8 @@ CHARGE_LIMITED_AT = 61
 HIGH_VOLTAGE_BIT = 3  # of alarm_level_3
 PROBES_APART_BIT = 12  # of alarm_level_2 from 8 °C on, of alarm_level_3 from 5 °C on
 ALARM_LEVELS = ("alarm_level_1", "alarm_level_2", "alarm_level_3")
+ALARM_STATES = ("Normal", *(str(level) for level, _ in enumerate(ALARM_LEVELS, 1)))
+"""What alarm_status can be; after Normal the worst first."""
 
 # In the order of the JSON.
 # fmt: off

@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from struct import calcsize
 from typing import TextIO
 
-from ..protocol.blocks import BLOCKS, Block
+from ..bank import remember
+from ..protocol.blocks import BLOCKS, FRAME_BYTES, Block
 from ..protocol.decode import Reading
 from ..protocol.fields import FIELDS, TIME, Derived, Field
 
-ROW = 7
+ROW = FRAME_BYTES - 1
 """Payload bytes of a frame."""
 
 MOST_VALUES = 8
 MOST_WITH = 3
-MOST_KNOWN = 30
 
 UNKNOWN = "??"
 
@@ -91,11 +91,8 @@ class ByteView:
 
     def _take(self, reading: Reading) -> None:
         battery = reading["battery_id"]
-        before = self._last.pop(battery, None)
-        self._last[battery] = reading
-        while len(self._last) > MOST_KNOWN:
-            gone = next(iter(self._last))
-            del self._last[gone], self._changed[gone]
+        before = self._last.get(battery)
+        remember(self._last, battery, reading)
         changed: set[tuple[str, int]] = set()
         fields: list[str] = []
         if before:
@@ -118,7 +115,7 @@ class ByteView:
                 if (block.name, at) in changed:
                     unknown.changes += 1
                     unknown.changed_with.update(fields)
-        self._changed[battery] = changed
+        remember(self._changed, battery, changed)
 
     def _rulers(self, reading: Reading) -> str:
         changed = self._changed[reading["battery_id"]]

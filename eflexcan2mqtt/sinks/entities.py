@@ -10,7 +10,7 @@ from typing import Any
 
 from ..bank import Total
 from ..protocol.blocks import CELL_COUNT
-from ..protocol.fields import ALARM_LEVELS, HYPOTHESIS, TIME, Derived, Field
+from ..protocol.fields import ALARM_STATES, HYPOTHESIS, TIME, Derived, Field
 from ..protocol.values import PROBES, BitOf, Choice, Hex, Numbers, Probes, Tenths, WorstAlarm
 
 Json = dict[str, Any]
@@ -26,7 +26,6 @@ _CLASSES = {
 }
 _WORDS = {"soc": "SOC", "num": "number", "temp": "temperature", "volt": "voltage"}
 _FAULTS = ["1", "2"]  # a level-3 warning is none: a full bank has it
-_WORST_ALARM = ["Normal", *(str(level) for level, _ in enumerate(ALARM_LEVELS, 1))]
 
 
 def of_field(each: Field | Derived, cells: str) -> dict[str, Json]:
@@ -131,7 +130,10 @@ def _bit(key: str, source: str, value: Choice | BitOf) -> Json:
 
 def _alarm(key: str) -> dict[str, Json]:
     """The worst level in words, and whether it is a fault."""
-    level = _sensor(key, f"value_json.{key}") | {"device_class": "enum", "options": _WORST_ALARM}
+    level = _sensor(key, f"value_json.{key}") | {
+        "device_class": "enum",
+        "options": list(ALARM_STATES),
+    }
     fault = _binary("problem", f"(value_json.{key} in {_FAULTS})", "True", "False")
     return {key: level, "problem": fault | {"device_class": "problem"}}
 

@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.table import Table as Grid
 from rich.text import Text
 
-from ..bank import spread, totals
+from ..bank import power, remember, spread, totals
 from ..protocol.decode import Reading
 
 FAR_MV = 20
@@ -28,7 +28,6 @@ WIDE = 110
 
 PLAIN_WIDTH = 120
 STALE_S = 3.0
-MOST_KNOWN = 30
 NOTES = 3
 
 _BARS, _ASCII_BARS = "▁▂▃▄▅▆▇█", "_.,-=+*#"
@@ -60,10 +59,7 @@ class Table:
         now = self._clock()
         self._cycle = cycle
         for reading in cycle:
-            self._known.pop(reading["battery_id"], None)
-            self._known[reading["battery_id"]] = now, reading
-        while len(self._known) > MOST_KNOWN:
-            del self._known[next(iter(self._known))]
+            remember(self._known, reading["battery_id"], (now, reading))
         if self._live.is_started:
             self.tick()
         else:
@@ -136,7 +132,7 @@ class Table:
             "%": lambda: str(reading["battery_soc"]),
             "V": lambda: f"{reading['battery_voltage']:.1f}",
             "A": lambda: f"{reading['battery_current']:.1f}",
-            "W": lambda: f"{reading['battery_voltage'] * reading['battery_current']:.0f}",
+            "W": lambda: f"{power(reading):.0f}",
             "low": lambda: f"{low} c{cells.index(low) + 1}",
             "high": lambda: f"{high} c{cells.index(high) + 1}",
             "mV": lambda: str(spread(reading)),

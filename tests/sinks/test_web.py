@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from eflexcan2mqtt.sinks.web.board import LATE_S, MOST_KNOWN, SAMPLES, Board
+from eflexcan2mqtt.bank import MOST_KNOWN
+from eflexcan2mqtt.sinks.web.board import LATE_S, SAMPLES, Board
 from eflexcan2mqtt.sinks.web.server import MOST_STREAMS, Web, _means_us
 from tests.bank import EXAMPLE
 from tests.broker import free_port, wait_until

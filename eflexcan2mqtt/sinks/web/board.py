@@ -12,14 +12,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ...bank import spread, totals
+from ...bank import remember, spread, totals
 from ...protocol.decode import Reading
 from ..text_lines import to_json
 
 SAMPLE_S, SAMPLES = 60.0, 360
 """Six hours of lines, a point a minute."""
 
-MOST_KNOWN = 30
 ABSENT_CYCLES = 3
 """A battery that was in none of so many cycles is no longer recent."""
 
@@ -51,13 +50,8 @@ class Board:
         with self._changed:
             self._array, self._event, self._heard = array, event, now
             for reading in cycle:
-                # The one that was heard last stands last.
-                self._known.pop(reading["battery_id"], None)
-                self._known[reading["battery_id"]] = reading
-                self._seen[reading["battery_id"]] = self._cycles
-            while len(self._known) > MOST_KNOWN:
-                oldest = next(iter(self._known))
-                del self._known[oldest], self._seen[oldest]
+                remember(self._known, reading["battery_id"], reading)
+                remember(self._seen, reading["battery_id"], self._cycles)
             if now - self._sampled >= SAMPLE_S:
                 self._sampled = now
                 self._samples.append(

@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from ...protocol.decode import Reading
-from ...protocol.fields import ALARM_LEVELS, FIELDS, TIME, Derived, Field
+from ...protocol.fields import ALARM_STATES, FIELDS, TIME, Derived, Field
 from ...protocol.values import BitOf, Choice, Hex, Letter, Numbers, Probes, Serial, WorstAlarm
 from .board import Board
 
@@ -32,7 +32,6 @@ _UNITS = {
     "s": ("_seconds", 1),
 }
 _IN_INFO = ("battery_number", "software_version", "hardware_version")
-_ALARMS = ("Normal", *(str(level) for level, _ in enumerate(ALARM_LEVELS, 1)))
 
 
 def metrics(board: Board) -> str:
@@ -91,7 +90,7 @@ def _samples(field: Field | Derived, shown: Any) -> Iterator[tuple[list[str], fl
     elif isinstance(value, Probes):
         yield from (([probe], each) for probe, each in shown.items() if each is not None)
     elif isinstance(value, WorstAlarm):
-        yield from (([level], float(level == shown)) for level in _ALARMS)
+        yield from (([level], float(level == shown)) for level in ALARM_STATES)
     elif isinstance(value, Choice):
         yield [], value.words.index(shown)
     elif isinstance(value, BitOf):
