@@ -49,7 +49,8 @@ class Bridge:
                 continue
             silent = 0
             self.frames += 1
-            event = feed(*frame)
+            can_id, data, time = frame
+            event = feed(can_id, data, time)
             if event is None:
                 continue
             if isinstance(event, Start):

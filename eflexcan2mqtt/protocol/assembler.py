@@ -39,6 +39,7 @@ class _Battery:
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.start = Start(number)
         self.begun: float | None = None  # when the burst that is under way began
         self.status: tuple[bytes, float] | None = None  # complete, not yet used
 
@@ -49,7 +50,8 @@ class _Slot:
     def __init__(self, battery: _Battery, block: Block) -> None:
         self.battery = battery
         self.block = block
-        self.parts: list[bytes] = []
+        self.markers = block.markers
+        self.frames: list[bytes] = []
         self.since = 0.0
         self.dropped = False  # and counted; its remaining frames go unnoticed
 
@@ -79,16 +81,16 @@ class Assembler:
         slot = self._slots.get(can_id)
         if slot is None or len(data) != FRAME_BYTES:
             return None
-        parts = slot.parts
-        markers = slot.block.markers
-        if parts and data[0] == markers[len(parts)]:
-            parts.append(data[1:])
-            if len(parts) < len(markers):
+        frames = slot.frames
+        markers = slot.markers
+        if frames and data[0] == markers[len(frames)]:
+            frames.append(data)
+            if len(frames) < len(markers):
                 return None
             return self._complete(slot, time)
         if slot.block is STATUS:
             slot.battery.status = None  # it belongs to the CELLS before this burst, not behind it
-        if not slot.dropped and (parts or data[0] != markers[0]):
+        if not slot.dropped and (frames or data[0] != markers[0]):
             self._drop(slot, INCOMPLETE)
         if data[0] != markers[0]:
             return None
@@ -96,11 +98,11 @@ class Assembler:
 
     def _drop(self, slot: _Slot, reason: str) -> None:
         self.dropped[reason] += 1
-        slot.parts.clear()
+        slot.frames.clear()
         slot.dropped = True
 
     def _begin(self, slot: _Slot, data: bytes, time: float) -> Start | None:
-        slot.parts[:] = [data[1:]]
+        slot.frames[:] = [data]
         slot.since = time
         slot.dropped = False
         if slot.block is not STATUS:
@@ -110,26 +112,28 @@ class Assembler:
             self._drop(slot, WRONG_NUMBER)
             return None
         battery.begun = time
-        return Start(battery.number)
+        return battery.start
 
     def _complete(self, slot: _Slot, time: float) -> Record | Start | None:
-        payload = b"".join(slot.parts)
-        slot.parts.clear()
+        payload = bytearray().join(slot.frames)
+        del payload[::FRAME_BYTES]  # the markers
+        block = bytes(payload)
+        slot.frames.clear()
         battery = slot.battery
         whole = _together(slot.since, time)
         if not whole:
             self.dropped[STALE] += 1
         if slot.block is STATUS:
-            battery.status = (payload, time) if whole else None
+            battery.status = (block, time) if whole else None
             return None
         status, battery.status = battery.status, None
         begun, battery.begun = battery.begun, None
         if whole and status is not None and _together(status[1], time):
-            return Record(battery.number, status[0], payload, time)
+            return Record(battery.number, status[0], block, time)
         if whole:
             self.dropped[NO_STATUS if status is None else STALE] += 1
         # The STATUS of this burst never began: its CELLS are what shows that there was one.
-        return None if begun is not None and _together(begun, time) else Start(battery.number)
+        return None if begun is not None and _together(begun, time) else battery.start
 
 
 def _together(earlier: float, later: float) -> bool:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Protocol
+
+from .blocks import BATTERIES
 
 PROBES = 6
 
@@ -130,7 +133,10 @@ class Serial:
     json_type = "string"
     _PARTS = re.compile(r"(\d\d)(\d\d)(\d{1,3})(\d\d)([A-Za-z])(\d{4,5})")
 
-    def decode(self, raw: bytes) -> str:
+    # A bank sends the same few numbers in each cycle.
+    @staticmethod
+    @lru_cache(maxsize=2 * len(BATTERIES))
+    def decode(raw: bytes) -> str:
         text = raw.hex()
         letter = chr(raw[4])
         if not (text[:4] + text[6:8]).isdecimal() or not ("A" <= letter.upper() <= "Z"):
