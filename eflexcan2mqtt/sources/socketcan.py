@@ -1,7 +1,7 @@
-"""A SocketCAN bus that python-can has opened and filtered, read at the kernel's price.
+"""SocketCAN, the kernel's CAN interfaces, at the kernel's price.
 
-python-can's own recv costs 8 to 32 times a bare read; here a frame is one recvmsg and one
-struct, and keeps the time at which the kernel received it.
+A frame is one recvmsg and one struct, and keeps the time at which the kernel received it;
+python-can's recv costs many times that (bench/RESULTS.md), and its import 5 MB.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
-from ..protocol.blocks import FRAME_BYTES, OUR_IDS, TICK_S, Frame
+from ..protocol.blocks import BLOCKS, FRAME_BYTES, OUR_IDS, TICK_S, Frame
 
 log = logging.getLogger(__name__)
+
+NAME = "socketcan"
 
 RECEIVE_BUFFER = 1 << 20
 """Bytes to ask for; the kernel's default holds 1.1 s of a bank of 14."""
@@ -25,9 +27,12 @@ RECEIVE_BUFFER = 1 << 20
 # linux/can.h: id with flags, length, data.  An extended, remote or error frame has a flag in
 # its id, and so none of our ids.
 _FRAME = struct.Struct("=IB3x8s")
+_FILTER = struct.Struct("=II")  # id and mask
+_MASK = 0x7F0 | socket.CAN_EFF_FLAG | socket.CAN_RTR_FLAG
 _TIMESPEC = struct.Struct("@ll")
-# The option of old, with two longs: python's wants 64-bit times on newer 32-bit systems.
+# The options of old, with two longs: python's wants 64-bit times on newer 32-bit systems.
 _SO_RCVTIMEO = 20
+_SO_TIMESTAMPNS = 35
 _SO_MEMINFO = 55
 _MEMINFO = struct.Struct("=9I")
 _DROPS_EVERY = 4096  # frames
@@ -40,45 +45,54 @@ class Overflows:
     count = 0
 
 
-def received(
-    bus_socket: socket.socket, channel: str, overflows: Overflows
-) -> Iterator[Frame | None]:
-    """The frames of our ids, and None for each second without one.
+def frames(channel: str, overflows: Overflows) -> Generator[Frame | None, None, None]:
+    """The frames of our ids, and None for each second without one; closes the socket at its end.
 
-    Raises OSError when the interface is gone, down or another one.  Frames that the kernel
-    had to drop are logged.
+    Raises OSError when the interface is missing, gone, down or another one.  Frames that the
+    kernel had to drop are logged.
     """
-    bus_socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-    # python's own time-out polls before each read and doubles its cost.
-    bus_socket.settimeout(None)
-    timeout = _TIMESPEC.pack(int(TICK_S), 0)
-    bus_socket.setsockopt(socket.SOL_SOCKET, _SO_RCVTIMEO, timeout)
+    with socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW) as bus:
+        # Before it is bound: no foreign frame slips in.
+        filters = b"".join(_FILTER.pack(block.base_id, _MASK) for block in BLOCKS)
+        bus.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FILTER, filters)
+        bus.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        bus.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        # python's own time-out polls before each read and doubles its cost.
+        bus.setsockopt(socket.SOL_SOCKET, _SO_RCVTIMEO, _TIMESPEC.pack(int(TICK_S), 0))
+        bus.bind((channel,))
+        yield from _received(bus, channel, overflows)
+
+
+def _received(
+    bus: socket.socket, channel: str, overflows: Overflows
+) -> Generator[Frame | None, None, None]:
     index = socket.if_nametoindex(channel)
-    recvmsg, unpack, unpack_time = bus_socket.recvmsg, _FRAME.unpack, _TIMESPEC.unpack
+    recvmsg, unpack, unpack_time = bus.recvmsg, _FRAME.unpack, _TIMESPEC.unpack
     size, room = _FRAME.size, socket.CMSG_SPACE(_TIMESPEC.size)
-    heard = time.monotonic()
-    frames = dropped = 0
+    looked = time.monotonic()
+    heard = False  # one of ours, since then
+    received = dropped = 0
     while True:
         try:
             raw, ancillary, _, _ = recvmsg(size, room)
         except BlockingIOError:
             # A socket whose interface was pulled and plugged in again is silent for ever.
             _check_interface(channel, index)
-            dropped = _told_drops(bus_socket, channel, dropped, overflows)
+            dropped = _told_drops(bus, channel, dropped, overflows)
             yield None
             continue
-        frames += 1
-        if not frames % _DROPS_EVERY:
-            dropped = _told_drops(bus_socket, channel, dropped, overflows)
+        received += 1
+        if not received % _DROPS_EVERY:
+            dropped = _told_drops(bus, channel, dropped, overflows)
         can_id, length, data = unpack(raw)
-        if can_id not in OUR_IDS or length != FRAME_BYTES:
-            if time.monotonic() - heard >= TICK_S:
-                heard = time.monotonic()
+        if can_id in OUR_IDS and length == FRAME_BYTES:
+            heard = True
+            seconds, nanoseconds = unpack_time(ancillary[0][2])
+            yield can_id, data, seconds + nanoseconds * 1e-9
+        elif time.monotonic() - looked >= TICK_S:  # also where foreign frames keep coming
+            if not heard:
                 yield None
-            continue
-        heard = time.monotonic()
-        seconds, nanoseconds = unpack_time(ancillary[0][2])
-        yield can_id, data, seconds + nanoseconds * 1e-9
+            looked, heard = time.monotonic(), False
 
 
 def _check_interface(channel: str, index: int) -> None:
@@ -89,8 +103,8 @@ def _check_interface(channel: str, index: int) -> None:
         raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
 
 
-def _told_drops(bus_socket: socket.socket, channel: str, before: int, overflows: Overflows) -> int:
-    meminfo = bus_socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+def _told_drops(bus: socket.socket, channel: str, before: int, overflows: Overflows) -> int:
+    meminfo = bus.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
     *_, dropped = _MEMINFO.unpack(meminfo)
     if dropped > before:
         overflows.count += dropped - before

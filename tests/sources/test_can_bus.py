@@ -11,7 +11,7 @@ import pytest
 
 from eflexcan2mqtt.config import Can
 from eflexcan2mqtt.protocol.blocks import OUR_IDS
-from eflexcan2mqtt.sources import can_bus
+from eflexcan2mqtt.sources import adapter, can_bus
 from tests.bank import sent
 
 FRAME = sent(1)[0]
@@ -100,8 +100,8 @@ def test_only_data_frames_of_batteries_pass(peer, source):
 @pytest.mark.parametrize("foreign", NOT_OURS[:7], ids=str)
 def test_the_gate_in_code_holds_without_the_filters_of_the_interface(foreign):
     """A few foreign frames slip in while a bus is opened."""
-    assert not can_bus.is_ours(foreign)
-    assert can_bus.is_ours(message())
+    assert not adapter.is_ours(foreign)
+    assert adapter.is_ours(message())
 
 
 def test_each_second_without_a_battery_is_a_tick_and_three_are_told(peer, source, caplog):
@@ -215,4 +215,4 @@ def test_an_interface_that_needs_what_is_not_installed_says_so(caplog):
     ],
 )
 def test_the_reason_is_given_in_the_words_of_the_system(error, words):
-    assert can_bus.reason(error) == words
+    assert adapter.reason(error) == words
