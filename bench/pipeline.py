@@ -1,7 +1,5 @@
 """Frames to JSON, without I/O: what the bridge costs against the floor that Python allows.
 
-    python3 -m bench.pipeline
-
 The floor looks each id up, copies seven bytes and, for each battery, unpacks two structs and
 dumps the JSON once: no marker, no order, no time, no unit is looked at.  Both see the same
 frames of 14 batteries in the same run, in turns; the best of the turns counts.
@@ -12,19 +10,55 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from struct import Struct
 
 from eflexcan2mqtt.bridge import Bridge
 from eflexcan2mqtt.protocol.blocks import BLOCKS, CELL_COUNT, CELLS, STATUS, Frame
-from eflexcan2mqtt.protocol.fields import shown
+from eflexcan2mqtt.protocol.fields import STAGES, shown
+from eflexcan2mqtt.protocol.values import PROBES
 from eflexcan2mqtt.sinks.text_lines import to_json
 from eflexcan2mqtt.sources import simulator
+from tests.bank import FRAMES_PER_BURST
+
+from .report import Claim, Part
 
 BATTERIES = 14
 CYCLES = 200
 TURNS = 7
-KEYS = [each.key for each in shown("documented")]
+LIMIT = 1.6
+
+
+def measure() -> Part:
+    """The cost of each stage, and that of its floor."""
+    frames = list(islice(simulator.frames(BATTERIES, 0.0), CYCLES * BATTERIES * FRAMES_PER_BURST))
+    works: dict[tuple[str, str], Callable[[], int]] = {}
+    for stage in STAGES:
+        works["floor", stage] = partial(floor, frames, stage)
+        works["ours", stage] = partial(ours, frames, stage)
+    cost = dict.fromkeys(works, float("inf"))
+    size = {name: work() // CYCLES for name, work in works.items()}
+    for _ in range(TURNS):
+        for name, work in works.items():
+            cost[name] = min(cost[name], microseconds(work, len(frames)))
+    ratio = {stage: cost["ours", stage] / cost["floor", stage] for stage in STAGES}
+    return Part(
+        "Pipeline: frames to JSON",
+        f"{CYCLES} cycles of {BATTERIES} batteries, in memory, without I/O. The floor looks the id "
+        "up, copies 7 bytes and, per battery, unpacks two structs and dumps as many keys and "
+        "numbers as an object of that stage has.",
+        ("fields", "floor, µs a frame", "ours, µs a frame", "x the floor", "floor, bytes", "ours, bytes"),
+        [
+            (
+                stage,
+                *(cost["floor", stage], cost["ours", stage], ratio[stage]),
+                *(size["floor", stage], size["ours", stage]),
+            )
+            for stage in STAGES
+        ],
+        [Claim(f"{stage} fields against the floor", ratio[stage], LIMIT) for stage in STAGES[:2]],
+    )
 
 
 def ours(frames: list[Frame], stage: str) -> int:
@@ -39,8 +73,10 @@ def ours(frames: list[Frame], stage: str) -> int:
     return size
 
 
-def floor(frames: list[Frame]) -> int:
-    """The least that could be done with the same frames."""
+def floor(frames: list[Frame], stage: str) -> int:
+    """The least that could be done with the same frames for as much JSON."""
+    keys = [each.key for each in shown(stage)]
+    probes = [str(number) for number in range(1, PROBES + 1)] if "temps" in keys else []
     buffers = {
         block.base_id + number: bytearray()
         for block in BLOCKS
@@ -54,9 +90,12 @@ def floor(frames: list[Frame]) -> int:
         buffer += data[1:8]
         if len(buffer) == CELLS.size and can_id > CELLS.base_id:
             other = buffers[can_id - CELLS.base_id + STATUS.base_id]
-            # As many keys and numbers as a documented object has, whatever they mean.
-            reading = dict(zip(KEYS, status.unpack(other), strict=False))
-            reading["cell_voltages"] = cells.unpack(buffer)[:CELL_COUNT]
+            values = cells.unpack(buffer)
+            # As many keys and numbers as there are to be, whatever they mean.
+            reading: dict[str, object] = dict(zip(keys, status.unpack(other), strict=False))
+            reading["cell_voltages"] = values[:CELL_COUNT]
+            if probes:
+                reading["temps"] = dict(zip(probes, values, strict=False))
             readings.append(reading)
             other.clear()
             buffer.clear()
@@ -67,26 +106,7 @@ def floor(frames: list[Frame]) -> int:
 
 
 def microseconds(work: Callable[[], int], frames: int) -> float:
+    """What one run costs, by frame."""
     begun = time.perf_counter()
     work()
     return (time.perf_counter() - begun) / frames * 1e6
-
-
-def main() -> None:
-    per_cycle = BATTERIES * sum(len(block.markers) for block in BLOCKS)
-    frames = list(islice(simulator.frames(BATTERIES, 0.0), CYCLES * per_cycle))
-    works: dict[str, Callable[[], int]] = {
-        "floor": lambda: floor(frames),
-        "documented": lambda: ours(frames, "documented"),
-        "extended": lambda: ours(frames, "extended"),
-    }
-    best = dict.fromkeys(works, float("inf"))
-    for _ in range(TURNS):
-        for name, work in works.items():
-            best[name] = min(best[name], microseconds(work, len(frames)))
-    for name, cost in best.items():
-        print(f"{name:11} {cost:6.2f} µs a frame  {cost / best['floor']:5.2f} x the floor")
-
-
-if __name__ == "__main__":
-    main()

@@ -69,15 +69,15 @@ class Probes:
 
     json_type = "object"
     _probe = Celsius()
+    _numbers = tuple(str(number) for number in range(1, PROBES + 1))
+    _shown = (None, *map(_probe.decode, range(1, 0x100)))  # for each byte
 
     def decode(self, raw: Sequence[int]) -> dict[str, int | None]:
-        return {
-            str(number): self._probe.decode(value) if value else None
-            for number, value in enumerate(raw, 1)
-        }
+        shown = self._shown
+        return {number: shown[byte] for number, byte in zip(self._numbers, raw, strict=True)}
 
     def encode(self, value: dict[str, int | None]) -> list[int]:
-        probes = [value[str(number)] for number in range(1, PROBES + 1)]
+        probes = [value[number] for number in self._numbers]
         return [0 if each is None else self._probe.encode(each) for each in probes]
 
 

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from . import machine as system
 from .machine import Machine
-
-IMAGE_S = 1800
-
 
 @pytest.fixture(scope="session")
 def image() -> Path:
-    """The folder of the disk image; made first if there is none of this recipe."""
+    """The folder of the disk image."""
     started = time.monotonic()
-    made = subprocess.run(
-        [Path(__file__).with_name("image.sh")],
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=IMAGE_S,
-        check=True,
-    )
+    folder = system.image()
     print(f"\nimage: {time.monotonic() - started:.1f} s")
-    return Path(made.stdout.strip())
+    return folder
 
 
 @pytest.fixture(scope="session")

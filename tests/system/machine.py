@@ -17,6 +17,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+IMAGE_S = 1800.0
 BOOT_S = 180.0
 """A host with nothing else to do needs about 20 s."""
 CONNECT_S = 10.0
@@ -24,6 +25,18 @@ END_S = 10.0
 GRACE_S = 20.0
 """What a reply may take beyond its command's own timeout."""
 TAIL_LINES = 40
+
+
+def image() -> Path:
+    """The folder of the disk image; made first if there is none of this recipe."""
+    made = subprocess.run(
+        [Path(__file__).with_name("image.sh")],
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=IMAGE_S,
+        check=True,
+    )
+    return Path(made.stdout.strip())
 
 
 class MachineError(Exception):

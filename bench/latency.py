@@ -1,0 +1,139 @@
+"""From the frame that wraps the cycle to the array at a subscriber."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from statistics import median, quantiles
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from eflexcan2mqtt.sources import simulator
+from tests.bank import FRAMES_PER_BURST, candump_line
+from tests.broker import Broker
+from tests.program import MAIN
+
+from . import running
+from .report import Claim, Part
+
+BATTERIES = 14
+ROUNDS = 200
+PAUSE_S = 0.01
+ARRIVE_S = 10.0
+TOPIC = "eflexbatteries"
+AGAINST_PAHO = 4.0
+"""What decoding, the outbox and the pipe add to a bare publish of the same bytes."""
+
+
+def measure() -> Part:
+    """The bridge beside a bare paho client that publishes arrays of the same length."""
+    rows: list[tuple[object, ...]] = []
+    medians: dict[tuple[str, int], float] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        broker = Broker(folder).start()
+        for qos in (0, 2):
+            with _subscribed(broker.port, qos) as arrived:
+                for who, times in {
+                    "eflexcan2mqtt": _bridge(folder, broker, qos, arrived),
+                    "bare paho": _bare(broker.port, qos, arrived),
+                }.items():
+                    middle, *_, late = median(times), quantiles(times, n=100)[98]
+                    medians[who, qos] = middle
+                    rows.append((who, qos, middle * 1e3, late * 1e3))
+        broker.kill()
+    return Part(
+        "Latency: the wrapping frame to a subscriber",
+        f"{ROUNDS} cycles of {BATTERIES} batteries through a pipe, mosquitto and a subscriber in "
+        "Python; bare paho publishes as many bytes to the same subscriber. On SocketCAN frames "
+        "gather for up to 50 ms more.",
+        ("", "QoS", "median, ms", "99th percentile, ms"),
+        rows,
+        [
+            Claim(
+                f"median with QoS {qos} against bare paho",
+                medians["eflexcan2mqtt", qos] / medians["bare paho", qos],
+                AGAINST_PAHO,
+            )
+            for qos in (0, 2)
+        ],
+    )
+
+
+Arrived = queue.SimpleQueue[tuple[float, int]]
+
+
+@contextmanager
+def _subscribed(port: int, qos: int) -> Iterator[Arrived]:
+    """When each array arrived, and its length."""
+    arrived: Arrived = queue.SimpleQueue()
+    client, ready = paho.Client(CallbackAPIVersion.VERSION2), queue.SimpleQueue[None]()
+    client.on_subscribe = lambda *_: ready.put(None)
+    client.on_message = lambda _, __, message: arrived.put(
+        (time.monotonic(), len(message.payload))
+    )
+    client.on_connect = lambda *_: client.subscribe(TOPIC, qos)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    ready.get(timeout=ARRIVE_S)
+    yield arrived
+    client.disconnect()
+    client.loop_stop()
+
+
+def _bridge(folder: Path, broker: Broker, qos: int, arrived: Arrived) -> list[float]:
+    frames = map(candump_line, simulator.frames(BATTERIES, 1.7e9))
+    ini = running.ini_of(folder, broker, qos=qos)
+    call = [sys.executable, str(MAIN), "-c", str(ini), "--input", "-"]
+    with running.started(call) as program:
+        program.say(next(frames))
+        while "broker connected" not in program.told():
+            program.say("\n")
+
+        def one_cycle() -> float:
+            program.say("".join(islice(frames, BATTERIES * FRAMES_PER_BURST - 1)))
+            time.sleep(PAUSE_S)  # it has read them, and waits
+            sent = time.monotonic()
+            program.say(next(frames))
+            return sent
+
+        return _times(one_cycle, arrived)
+
+
+def _bare(port: int, qos: int, arrived: Arrived) -> list[float]:
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+
+    def one_message() -> float:
+        sent = time.monotonic()
+        client.publish(TOPIC, _bare_payload, qos)
+        return sent
+
+    times = _times(one_message, arrived)
+    client.disconnect()
+    client.loop_stop()
+    return times
+
+
+_bare_payload = b"x" * 11_552
+"""As long as an array of 14 batteries with extended fields."""
+
+
+def _times(send: Callable[[], float], arrived: Arrived) -> list[float]:
+    """The seconds between sending and arrival; the first rounds are to warm up."""
+    times = []
+    for _ in range(ROUNDS + 10):
+        sent = send()
+        at, length = arrived.get(timeout=ARRIVE_S)
+        assert length > 5_000, "an array of the whole bank"
+        times.append(at - sent)
+        time.sleep(PAUSE_S)
+    return times[10:]

@@ -1,0 +1,90 @@
+"""What a part of the benchmark found: a table, a few words, and the claims that it must hold."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A figure with the limit it must keep: at most, or at least with ``least``."""
+
+    what: str
+    value: float
+    limit: float
+    unit: str = "x"
+    least: bool = False
+
+    @property
+    def met(self) -> bool:
+        return self.value >= self.limit if self.least else self.value <= self.limit
+
+    @property
+    def margin(self) -> float:
+        """How good it is: the higher the better, 1 and more is met."""
+        good, bad = (self.value, self.limit) if self.least else (self.limit, self.value)
+        return good / bad if bad > 0 else float("inf")
+
+    def __str__(self) -> str:
+        sign = "≥" if self.least else "≤"
+        verdict = "met" if self.met else "NOT MET"
+        unit = f" {self.unit}"
+        return f"{self.what}: {self.value:.3g}{unit} ({sign} {self.limit:g}{unit}): {verdict}"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One section of the results."""
+
+    title: str
+    words: str
+    header: tuple[str, ...]
+    rows: list[tuple[object, ...]]
+    claims: list[Claim] = field(default_factory=list)
+
+    def margin(self) -> float:
+        """That of the worst claim."""
+        return min((each.margin for each in self.claims), default=float("inf"))
+
+    def markdown(self) -> str:
+        """As a section, its table aligned so that it can be read as text, too."""
+        rows = [self.header, *(tuple(map(_shown, row)) for row in self.rows)]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(self.header))]
+        lines = [_line(row, widths) for row in rows]
+        rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+        lines.insert(1, _line(rule, widths))
+        claims = [f"- {each}" for each in self.claims]
+        return "\n".join([f"## {self.title}", "", self.words, "", *lines, "", *claims]).rstrip()
+
+
+def machine() -> str:
+    """The machine this runs on, in a sentence."""
+    model = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", _read("/proc/cpuinfo"), re.MULTILINE)
+    total = re.search(r"MemTotal:\s*(\d+)", _read("/proc/meminfo"))
+    system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
+    return (
+        f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores, "
+        f"{int(total[1]) / 1e6 if total else 0:.0f} GB, {system}, Linux {platform.release()}, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def _read(path: str) -> str:
+    return Path(path).read_text(errors="replace")
+
+
+def _shown(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) and value < 100 else (
+        f"{value:.0f}" if isinstance(value, float) else str(value)
+    )
+
+
+def _line(cells: Iterable[str], widths: list[int]) -> str:
+    first, *others = zip(cells, widths, strict=True)
+    padded = [first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]
+    return f"| {' | '.join(padded)} |"

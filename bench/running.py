@@ -1,0 +1,132 @@
+"""The program as a process: source or frozen, started, weighed and ended."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from eflexcan2mqtt.sources import simulator
+from tests.bank import FRAMES_PER_BURST, candump_line
+from tests.broker import Broker
+from tests.program import MAIN
+
+RELEASE = Path(os.environ["EFLEX_RELEASE"]) / "eflexcan2mqtt_x86_64.tgz"
+TELL_S = 30.0
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def programs(folder: Path) -> dict[str, list[str]]:
+    """How to call the program: as source, and frozen, unpacked into ``folder``."""
+    with tarfile.open(RELEASE) as release:
+        release.extractall(folder, filter="data")
+    [frozen] = folder.glob("eflexcan2mqtt_*/eflexcan2mqtt/eflexcan2mqtt")
+    return {"source": [sys.executable, str(MAIN)], "frozen": [str(frozen)]}
+
+
+def log_of(folder: Path, batteries: int, cycles: int) -> Path:
+    """A candump log of a simulated bank."""
+    path = folder / f"{batteries}x{cycles}.log"
+    if not path.exists():
+        frames = islice(simulator.frames(batteries, 1.7e9), cycles * batteries * FRAMES_PER_BURST)
+        path.write_text("".join(map(candump_line, frames)))
+    return path
+
+
+def ini_of(folder: Path, broker: Broker, **settings: object) -> Path:
+    """The INI for that broker; the rest as it is shipped."""
+    shipped = MAIN.with_name("eflexcan2mqtt.ini").read_text()
+    for key, value in {"hostname": "127.0.0.1", "port": broker.port, **settings}.items():
+        shipped, count = re.subn(rf"(?m)^#? ?{key} =.*$", f"{key} = {value}", shipped)
+        assert count == 1, key
+    path = folder / f"{len(list(folder.iterdir()))}.ini"
+    path.write_text(shipped)
+    return path
+
+
+def cpu(pid: int) -> float:
+    """Seconds that a process has used so far."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / TICKS
+
+
+def memory(pid: int) -> float:
+    """What it holds, in MB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s*(\d+)", status)[1]) / 1024  # type: ignore[index]
+
+
+def cost(command: list[str]) -> float:
+    """The CPU seconds of a process, from its start to its end."""
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    return finished(process)
+
+
+def finished(process: subprocess.Popen[str]) -> float:
+    """Wait for its end; the CPU seconds that it took."""
+    assert process.stderr
+    told = process.stderr.read()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, told
+    return used.ru_utime + used.ru_stime
+
+
+class Running:
+    """A process that tells systemd how it is, and we are systemd."""
+
+    def __init__(self, command: list[str]) -> None:
+        address = f"eflexcan2mqtt-bench-{os.getpid()}-{time.monotonic_ns()}"
+        self._systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._systemd.bind(f"\0{address}")
+        self._systemd.settimeout(TELL_S)
+        self._process = subprocess.Popen(
+            command,
+            env={**os.environ, "NOTIFY_SOCKET": f"@{address}"},
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.pid = self._process.pid
+
+    def told(self) -> str:
+        """The next that it tells, about once a second."""
+        return self._systemd.recv(1000).decode()
+
+    def say(self, lines: str) -> None:
+        """Lines for its stdin."""
+        assert self._process.stdin
+        self._process.stdin.write(lines)
+        self._process.stdin.flush()
+
+    def end(self) -> None:
+        self._process.terminate()
+        self._process.wait(TELL_S)
+        self._systemd.close()
+
+
+@contextmanager
+def started(command: list[str]) -> Iterator[Running]:
+    """The program, ended behind it."""
+    program = Running(command)
+    try:
+        yield program
+    finally:
+        program.end()
+
+
+@contextmanager
+def ready(command: list[str]) -> Iterator[Running]:
+    """The program, once it has told that it is ready."""
+    with started(command) as program:
+        while "READY=1" not in program.told():
+            pass
+        yield program
