@@ -123,8 +123,9 @@ mosquitto:
 	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
 	      mosquitto mosquitto-clients openssl >/dev/null; }
 
+# Extras stay: a pip before 23.3 asks for the newest `coverage[toml]`, whatever `coverage` is pinned.
 LOCK = $(VENV)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.10 \
-  --generate-hashes --no-header
+  --generate-hashes --no-header --no-strip-extras
 
 lock: $(VENV)/installed
 	$(VENV)/bin/pip install --quiet uv
