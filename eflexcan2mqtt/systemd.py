@@ -11,6 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -19,14 +20,19 @@ BEAT_S = 1.0
 
 
 def notify(**state: str) -> None:
-    """Tell systemd, if it has started us: ``notify(READY="1")``."""
+    """Tell systemd, if it has started us: ``notify(READY="1")``.
+
+    Whatever it has no room for is not told: waiting for it would stop the frames.
+    """
     address = os.environ.get("NOTIFY_SOCKET")
     if address:
         if address.startswith("@"):
             address = "\0" + address[1:]
         text = "\n".join(f"{key}={value}" for key, value in state.items())
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.sendto(text.encode(), address)
+            sender.setblocking(False)
+            with suppress(BlockingIOError):
+                sender.sendto(text.encode(), address)
 
 
 def journals_stderr() -> bool:

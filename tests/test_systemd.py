@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -60,6 +61,19 @@ def test_an_abstract_socket_is_one_as_well(monkeypatch):
         monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}")
         systemd.notify(READY="1", STATUS="well")
         assert server.recv(100) == b"READY=1\nSTATUS=well"
+
+
+def test_a_socket_that_nobody_reads_stops_nothing(manager):
+    """systemd itself may be busy; the frames do not wait for it."""
+    sent = 10_000
+    for _ in range(sent):
+        systemd.notify(WATCHDOG="1")
+    manager.setblocking(False)
+    told = 0
+    with suppress(BlockingIOError):
+        while heard(manager):
+            told += 1
+    assert 0 < told < sent
 
 
 def test_the_journal_gets_priorities_and_no_times(start, tmp_path):
