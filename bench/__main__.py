@@ -38,7 +38,9 @@ def main() -> int:
         "batteries": growth.batteries,
         "banks": growth.banks,
     }
-    parser.add_argument("part", nargs="*", default=list(parts), metavar="PART", help=", ".join(parts))
+    parser.add_argument(
+        "part", nargs="*", default=list(parts), metavar="PART", help=", ".join(parts)
+    )
     options = parser.parse_args()
     found = [best(parts[name]) for name in options.part]
     if options.results:

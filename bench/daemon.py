@@ -37,8 +37,8 @@ def measure() -> Part:
         broker.kill()
     return Part(
         "The program: a log to a broker",
-        f"CPU time of the process for {CYCLES} cycles of {BATTERIES} batteries, read from a candump "
-        "log and published with QoS 2 as shipped, beyond that of its start; then the share of a "
+        f"CPU time of the process for {CYCLES} cycles of {BATTERIES} batteries, read from a "
+        "candump log and published with QoS 2 as shipped, beyond that of its start; then the share of a "
         "core, and the memory, of the same bank simulated at its own pace; and the time from exec "
         f"to READY, the median of {STARTS}.",
         ("", "µs a frame", "% of a core", "start to READY, s", "RSS, MB"),
@@ -56,7 +56,9 @@ def measure() -> Part:
 def frame_cost(folder: Path, call: list[str], batteries: int, cycles: int) -> float:
     """µs a frame beyond the start, played as fast as it goes."""
     short, long = (
-        running.cost([*call, "--input", str(running.log_of(folder, batteries, each)), "--speed", "0"])
+        running.cost(
+            [*call, "--input", str(running.log_of(folder, batteries, each)), "--speed", "0"]
+        )
         for each in (1, cycles)
     )
     return (long - short) / (cycles * batteries * FRAMES_PER_BURST) * 1e6

@@ -19,9 +19,9 @@ from .daemon import frame_cost
 from .report import Claim, Part
 
 BATTERIES = (1, 2, 4, 8, 15)
-BANKS = (1, 5, 20)
+BANKS = {1: 1000, 5: 400, 20: 100}
+"""How many banks, and the cycles of each."""
 FRAMES = 50_000
-CYCLES = 100
 FLAT = 1.5
 TURNS = 5
 
@@ -62,15 +62,15 @@ def banks() -> Part:
     """The cost of a frame with more and more banks at one broker, a process each."""
     rows: list[tuple[object, ...]] = []
     costs: list[float] = []
-    for count in BANKS:
+    for count, cycles in BANKS.items():
         with tempfile.TemporaryDirectory() as name:
-            cost, broker_cost, seconds = _together(Path(name), count)
+            cost, broker_cost, seconds = _together(Path(name), count, cycles)
         costs.append(cost)
-        arrays = count * CYCLES
+        arrays = count * cycles
         rows.append((count, cost, cost / costs[0], broker_cost / arrays * 1e6, arrays / seconds))
     return Part(
         "Growth: banks at one broker",
-        f"So many processes at once, each playing {CYCLES} cycles of 14 batteries as fast as it "
+        "So many processes at once, each playing cycles of 14 batteries as fast as it "
         "goes, with QoS 2, to one mosquitto with one subscriber of all.",
         ("banks", "µs a frame", "x that of one", "broker, µs an array", "arrays a second"),
         rows,
@@ -78,15 +78,15 @@ def banks() -> Part:
     )
 
 
-def _together(folder: Path, count: int) -> tuple[float, float, float]:
+def _together(folder: Path, count: int, cycles: int) -> tuple[float, float, float]:
     """µs a frame, CPU seconds of the broker, and the seconds that it took."""
     broker = Broker(folder, "allow_anonymous true", "max_queued_messages 0").start()
     subscriber = subprocess.Popen(
         ["mosquitto_sub", "-p", str(broker.port), "-q", "2", "-t", "#"], stdout=subprocess.DEVNULL
     )
 
-    def together(cycles: int) -> tuple[float, float]:
-        log = running.log_of(folder, 14, cycles)
+    def together(played: int) -> tuple[float, float]:
+        log = running.log_of(folder, 14, played)
         begun = time.monotonic()
         processes = [
             subprocess.Popen(
@@ -105,10 +105,10 @@ def _together(folder: Path, count: int) -> tuple[float, float, float]:
     ]
     short, start_s = together(1)
     before = running.cpu(broker.pid)
-    long, seconds = together(CYCLES)
+    long, seconds = together(cycles)
     used = running.cpu(broker.pid) - before
     subscriber.terminate()
     subscriber.wait()
     broker.kill()
-    frames = count * (CYCLES - 1) * 14 * FRAMES_PER_BURST
+    frames = count * (cycles - 1) * 14 * FRAMES_PER_BURST
     return (long - short) / frames * 1e6, used, max(seconds - start_s, 1e-3)

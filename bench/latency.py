@@ -76,9 +76,7 @@ def _subscribed(port: int, qos: int) -> Iterator[Arrived]:
     arrived: Arrived = queue.SimpleQueue()
     client, ready = paho.Client(CallbackAPIVersion.VERSION2), queue.SimpleQueue[None]()
     client.on_subscribe = lambda *_: ready.put(None)
-    client.on_message = lambda _, __, message: arrived.put(
-        (time.monotonic(), len(message.payload))
-    )
+    client.on_message = lambda _, __, message: arrived.put((time.monotonic(), len(message.payload)))
     client.on_connect = lambda *_: client.subscribe(TOPIC, qos)
     client.connect("127.0.0.1", port)
     client.loop_start()
@@ -91,7 +89,7 @@ def _subscribed(port: int, qos: int) -> Iterator[Arrived]:
 def _bridge(folder: Path, broker: Broker, qos: int, arrived: Arrived) -> list[float]:
     frames = map(candump_line, simulator.frames(BATTERIES, 1.7e9))
     ini = running.ini_of(folder, broker, qos=qos)
-    call = [sys.executable, str(MAIN), "-c", str(ini), "--input", "-"]
+    call = [sys.executable, str(MAIN), "-c", str(ini), "--input", "-", "--speed", "0"]
     with running.started(call) as program:
         program.say(next(frames))
         while "broker connected" not in program.told():

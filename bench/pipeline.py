@@ -48,7 +48,14 @@ def measure() -> Part:
         f"{CYCLES} cycles of {BATTERIES} batteries, in memory, without I/O. The floor looks the id "
         "up, copies 7 bytes and, per battery, unpacks two structs and dumps as many keys and "
         "numbers as an object of that stage has.",
-        ("fields", "floor, µs a frame", "ours, µs a frame", "x the floor", "floor, bytes", "ours, bytes"),
+        (
+            "fields",
+            "floor, µs a frame",
+            "ours, µs a frame",
+            "x the floor",
+            "floor, bytes",
+            "ours, bytes",
+        ),
         [
             (
                 stage,

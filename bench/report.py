@@ -79,8 +79,10 @@ def _read(path: str) -> str:
 
 
 def _shown(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) and value < 100 else (
-        f"{value:.0f}" if isinstance(value, float) else str(value)
+    return (
+        f"{value:.3g}"
+        if isinstance(value, float) and value < 100
+        else (f"{value:.0f}" if isinstance(value, float) else str(value))
     )
 
 

@@ -19,14 +19,13 @@ from tests.bank import FRAMES_PER_BURST, candump_line
 from tests.broker import Broker
 from tests.program import MAIN
 
-RELEASE = Path(os.environ["EFLEX_RELEASE"]) / "eflexcan2mqtt_x86_64.tgz"
 TELL_S = 30.0
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def programs(folder: Path) -> dict[str, list[str]]:
     """How to call the program: as source, and frozen, unpacked into ``folder``."""
-    with tarfile.open(RELEASE) as release:
+    with tarfile.open(Path(os.environ["EFLEX_RELEASE"]) / "eflexcan2mqtt_x86_64.tgz") as release:
         release.extractall(folder, filter="data")
     [frozen] = folder.glob("eflexcan2mqtt_*/eflexcan2mqtt/eflexcan2mqtt")
     return {"source": [sys.executable, str(MAIN)], "frozen": [str(frozen)]}

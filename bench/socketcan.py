@@ -69,7 +69,9 @@ def measure(quick: bool) -> Part:
         bare, slow = found["recvmsg", rate][0], found["Bus.recv", rate][0]
         claims += [
             Claim(f"ours against bare recvmsg at {rate}/s", cost / bare, AGAINST_BARE),
-            Claim(f"Bus.recv against ours at {rate}/s", slow / cost, AGAINST_PYTHON_CAN, least=True),
+            Claim(
+                f"Bus.recv against ours at {rate}/s", slow / cost, AGAINST_PYTHON_CAN, least=True
+            ),
             Claim(f"frames that ours lost at {rate}/s", lost, 0, "frames"),
         ]
     return Part(
@@ -106,8 +108,11 @@ def _cost(
 ) -> tuple[float, int]:
     count, warm_up = int(rate * seconds), rate // 2
     machine.job("reader", f"python3 {reader} '{way}' vcan0 {warm_up} {count} >/run/found")
-    machine.wait("ss -f link 2>/dev/null | grep -q vcan0 || grep -q vcan0 /proc/net/can/rcvlist_all "
-                 "/proc/net/can/rcvlist_fil /proc/net/can/rcvlist_sff", WAIT_S)
+    machine.wait(
+        "ss -f link 2>/dev/null | grep -q vcan0 || grep -q vcan0 /proc/net/can/rcvlist_all "
+        "/proc/net/can/rcvlist_fil /proc/net/can/rcvlist_sff",
+        WAIT_S,
+    )
     # A way that loses frames needs more of them.
     machine.job("sender", f"python3 {sender} send vcan0 {rate} {2 * seconds + 5}")
     try:

@@ -11,6 +11,7 @@ import pytest
 from . import machine as system
 from .machine import Machine
 
+
 @pytest.fixture(scope="session")
 def image() -> Path:
     """The folder of the disk image."""
