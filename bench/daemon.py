@@ -38,9 +38,9 @@ def measure() -> Part:
     return Part(
         "The program: a log to a broker",
         f"CPU time of the process for {CYCLES} cycles of {BATTERIES} batteries, read from a "
-        "candump log and published with QoS 2 as shipped, beyond that of its start; then the share of "
-        "a core, and the memory, of the same bank simulated at its own pace; and the time from exec "
-        f"to READY, the median of {STARTS}.",
+        "candump log and published with QoS 2 as shipped, beyond that of its start; then the share "
+        "of a core, and the memory, of the same bank simulated at its own pace; and the time from "
+        f"exec to READY, the median of {STARTS}.",
         ("", "µs a frame", "% of a core", "start to READY, s", "RSS, MB"),
         rows,
         [

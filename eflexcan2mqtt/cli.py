@@ -302,13 +302,14 @@ def _open_web(config: Config) -> tuple[Board, Web] | tuple[None, None]:
 
 def _open_spool(config: SpoolConfig) -> Spool | None:
     """The spool, if there is to be one and the disk lets us."""
-    from .sinks.spool import Spool, SpoolError
-
     directory = config.directory
     if directory is None:
         directory = os.environ.get("STATE_DIRECTORY", "")
     if not directory:
         return None
+    from .sinks.outbox import SpoolError
+    from .sinks.spool import Spool
+
     try:
         spool = Spool(Path(directory), config.max_mb, config.max_age_days)
     except SpoolError as error:

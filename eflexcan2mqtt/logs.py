@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 import logging
-import sys
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from . import systemd
 from .config import Logging
 
 FILE_NAME = "eflexcan2mqtt.out"
-FILE_BYTES = 512 * 1024
-FILES_KEPT = 5
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 _PRIORITIES = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}  # of syslog
 
 log = logging.getLogger(__name__)
-
-
-class _File(RotatingFileHandler):
-    """A rotating log file; a full or broken disk is said once on stderr, until it works again."""
-
-    _failing = False
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._failed_now = False
-        super().emit(record)
-        self._failing = self._failed_now
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002 (logging's)
-        self._failed_now = True
-        if not self._failing:
-            sys.stderr.write(f"{self.baseFilename}: {sys.exc_info()[1]}; on without it\n")
 
 
 class _Journal(logging.Formatter):
@@ -54,12 +34,12 @@ def start(config: Logging, verbose: bool) -> None:
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     problem = None
     if config.log_dir:
+        from .log_file import LogFile
+
         path = Path(config.log_dir) / FILE_NAME
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handlers.append(
-                _File(path, maxBytes=FILE_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
-            )
+            handlers.append(LogFile(path))
         except OSError as error:
             problem = error
     for handler in handlers:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable
-from difflib import SequenceMatcher
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -111,6 +110,8 @@ def interface(value: str) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The nearest known word; people rarely get the first letter wrong."""
+    from difflib import SequenceMatcher
+
     word = word.lower()
 
     def likeness(other: str) -> float:

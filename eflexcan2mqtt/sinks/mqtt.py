@@ -21,11 +21,11 @@ from ..protocol.decode import Reading
 from .client import failure, make_client
 from .link import MUTE, Link
 from .outbox import Outbox, Parcel
-from .spool import Spool
 from .text_lines import to_json
 
 if TYPE_CHECKING:
     from .homeassistant import Discovery
+    from .spool import Spool
 
 log = logging.getLogger(__name__)
 

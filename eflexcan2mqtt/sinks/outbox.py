@@ -13,9 +13,10 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from .spool import Spool, SpoolError
+if TYPE_CHECKING:
+    from .spool import Spool
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,13 @@ T = TypeVar("T")
 
 DRAIN, DRAIN_EVERY_S = 50, 1.0
 """So many arrays from disk: a broker drops what comes faster than its readers take it."""
+
+
+class SpoolError(Exception):
+    """The spool cannot be used; says which file and why.
+
+    It stands here since SQLite is loaded only where there is a spool.
+    """
 
 
 @dataclass
@@ -154,7 +162,7 @@ class Outbox:
             self.spill()
             in_memory = chain(self._flight.values(), self._waiting, self._behind)
             lost = sum(not each.on_disk for each in in_memory)
-            self._disk(Spool.close)
+            self._disk(lambda spool: spool.close())
             self._spool = None  # a late acknowledgement must not touch it
             return lost
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from .outbox import SpoolError
+
 FILE_NAME = "spool.sqlite3"
 FORMAT = 1
 
@@ -15,10 +17,6 @@ _MAGIC = b"SQLite format 3\0"
 _DAY_S = 86_400.0
 _LOG_BYTES = 4_000_000
 _SIDE_FILES = ("", "-wal", "-shm")  # SQLite's own beside the database
-
-
-class SpoolError(Exception):
-    """The spool cannot be used; says which file and why."""
 
 
 class Spool:

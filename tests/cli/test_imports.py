@@ -1,0 +1,88 @@
+"""What a run loads: of the program and of the packages, only what its input and output use."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.broker import free_port
+from tests.program import LOG
+
+CODE = (
+    "import json, sys; from eflexcan2mqtt.cli import main; status = main();"
+    "print(json.dumps(sorted(sys.modules)), file=sys.stderr); sys.exit(status)"
+)
+DEAR = {
+    *("can", "paho", "rich", "prometheus_client"),
+    *("asyncio", "difflib", "http.server", "logging.handlers", "sqlite3"),
+}
+"""Whatever somebody uses, and nobody else shall pay for."""
+
+LINES = {"sinks.text_lines"}
+FILE = {"sources.candump", "sources.lines", "sources.pace"}
+SIMULATOR = {"sources.pace", "sources.simulator", "sources.simulated_bank"}
+BROKER = {"paho", *(f"sinks.{name}" for name in ("client", "link", "mqtt", "outbox", "text_lines"))}
+
+
+def loaded(folder, *arguments, ini=""):
+    """The rooms of ours and the dear modules that a run of a second or two has loaded."""
+    (folder / "eflexcan2mqtt.ini").write_text(f"[mqtt]\nport = {free_port()}\n{ini}")
+    process = subprocess.Popen(
+        [sys.executable, "-c", CODE, *map(str, arguments)],
+        cwd=folder,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    time.sleep(2)
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    _, stderr = process.communicate(timeout=20)
+    modules = {name.removeprefix("eflexcan2mqtt.") for name in json.loads(stderr.splitlines()[-1])}
+    rooms = {name for name in modules if name.startswith(("sources.", "sinks."))}
+    return rooms | modules & DEAR
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--input", LOG, "--output", "json"), FILE | LINES),
+        (("--input", LOG, "--output", "influx"), FILE | LINES),
+        (("--input", LOG, "--output", "bytes"), FILE | {"sinks.byte_view"}),
+        (("--input", LOG, "--output", "table", "--speed", "0"), FILE | {"sinks.table", "rich"}),
+        (("--input", "simulator:1", "--output", "json"), SIMULATOR | LINES),
+        (("--input", "simulator:1"), SIMULATOR | BROKER),
+        (("--input", "can", "--output", "json"), {"sources.can_bus", "sources.socketcan"} | LINES),
+    ],
+)
+def test_an_input_and_an_output_load_what_they_use(tmp_path, arguments, expected):
+    assert loaded(tmp_path, *arguments) == expected
+
+
+@pytest.mark.parametrize(
+    ("ini", "more"),
+    [
+        ("[spool]\ndirectory = spool\n", {"sqlite3", "sinks.spool"}),
+        ("[logging]\nlog_dir = logs\n", {"logging.handlers"}),
+        ("[homeassistant]\ndiscovery = yes\n", {"sinks.homeassistant", "sinks.entities"}),
+    ],
+)
+def test_a_setting_loads_what_it_asks_for(tmp_path, ini, more):
+    assert loaded(tmp_path, "--input", "simulator:1", ini=ini) == SIMULATOR | BROKER | more
+
+
+def test_the_page_loads_a_server_and_no_metrics_before_somebody_asks_for_them(tmp_path):
+    ini = f"[web]\nlisten = 127.0.0.1:{free_port()}\n"
+    web = {"http.server", *(f"sinks.web{name}" for name in ("", ".board", ".server"))}
+    assert loaded(tmp_path, "--input", "simulator:1", ini=ini) == SIMULATOR | BROKER | web
+
+
+def test_python_can_is_loaded_for_the_other_interfaces_alone(tmp_path):
+    ini = "[can]\ninterface = virtual\n"
+    found = loaded(tmp_path, "--input", "can:x", "--output", "json", ini=ini)
+    assert found >= {"can", "sources.adapter"}
