@@ -4,6 +4,7 @@
 # make fuzz   the properties with many more examples; SEED=1
 # make dist   the release tarballs (as root; ARCHES=x86_64 for one of them)
 # make system-test   everything that needs a kernel and systemd, in an emulated machine (as root)
+# make bench   what it costs, into bench/RESULTS.md (half an hour, as root)
 # make ha-test   a real Home Assistant shows the bank (needs Python 3.13)
 # make web-test   the page in a real Chromium, its metrics in a real Prometheus
 # make influx-test   mosquitto, Node-RED and InfluxDB keep every point
@@ -18,7 +19,8 @@ PIP = $(VENV)/bin/pip --disable-pip-version-check install --quiet --require-hash
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 BROKER = mosquitto mosquitto_sub mosquitto_passwd openssl
 
-.PHONY: demo test fuzz lint lock mosquitto dist system-test ha-test ha-screenshots influx-test web-test
+.PHONY: demo test fuzz lint lock mosquitto dist system-test ha-test ha-screenshots influx-test web-test \
+  bench release
 
 demo: $(VENV)/installed mosquitto
 	$(VENV)/bin/python -m tests.demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -41,13 +43,21 @@ fuzz: $(VENV)/installed-test
 dist:
 	$(SUDO) dist/build.sh $(ARCHES)
 
-# Where the release that is tested is made: what dist/ holds stays as it is.
+# Where the release that is tested and measured is made: what dist/ holds stays as it is.
 RELEASE = $(or $(EFLEX_SYSTEM_CACHE),$(HOME)/.cache/eflexcan2mqtt)/release
 
-system-test: $(VENV)/installed-test
-	EFLEX_DIST_OUT=$(RELEASE) dist/build.sh x86_64
+system-test: $(VENV)/installed-test release
 	EFLEX_RELEASE=$(RELEASE) $(VENV)/bin/python -m pytest --override-ini addopts= -v -s \
 	  tests/system $(TESTS)
+
+# BENCH=--quick is the gate of each commit: it takes minutes, and keeps bench/RESULTS.md as it is.
+BENCH = --results bench/RESULTS.md
+
+bench: $(VENV)/installed-test mosquitto release
+	EFLEX_RELEASE=$(RELEASE) $(VENV)/bin/python -m bench $(BENCH)
+
+release:
+	EFLEX_DIST_OUT=$(RELEASE) dist/build.sh x86_64
 
 web-test: $(VENV)/installed-web mosquitto
 	@command -v chromium >/dev/null && command -v promtool >/dev/null || \

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-import tempfile
-from pathlib import Path
 from statistics import median
 
-from tests.broker import Broker
 from tests.program import MAIN
 
 from . import running
@@ -23,15 +20,12 @@ GROWTH_MB = 1.0
 def measure(quick: bool) -> Part:
     """The memory in each tenth of the day."""
     cycles = DAY // 10 if quick else DAY
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        broker = Broker(folder).start()
+    with running.broker() as (broker, folder):
         call = [sys.executable, str(MAIN), "-c", str(running.ini_of(folder, broker))]
         samples: list[list[float]] = [[] for _ in range(10)]
         with running.ready([*call, "--input", f"simulator:{BATTERIES}", "--speed", "0"]) as program:
             while (done := _cycles(program.told())) < cycles:
                 samples[done * 10 // cycles].append(running.memory(program.pid))
-        broker.kill()
     tenths = [median(each) for each in samples]
     return Part(
         "A day: does the memory grow?",

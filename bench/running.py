@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,10 +24,26 @@ TELL_S = 30.0
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
+@contextmanager
+def broker(*settings: str) -> Iterator[tuple[Broker, Path]]:
+    """A mosquitto, and a folder for what belongs to it."""
+    with tempfile.TemporaryDirectory() as name:
+        made = Broker(Path(name), *settings).start()
+        try:
+            yield made, Path(name)
+        finally:
+            made.kill()
+
+
+def release() -> Path:
+    """The tarball of the release that is measured."""
+    return Path(os.environ["EFLEX_RELEASE"]) / "eflexcan2mqtt_x86_64.tgz"
+
+
 def programs(folder: Path) -> dict[str, list[str]]:
     """How to call the program: as source, and frozen, unpacked into ``folder``."""
-    with tarfile.open(Path(os.environ["EFLEX_RELEASE"]) / "eflexcan2mqtt_x86_64.tgz") as release:
-        release.extractall(folder, filter="data")
+    with tarfile.open(release()) as archive:
+        archive.extractall(folder, filter="data")
     [frozen] = folder.glob("eflexcan2mqtt_*/eflexcan2mqtt/eflexcan2mqtt")
     return {"source": [sys.executable, str(MAIN)], "frozen": [str(frozen)]}
 
@@ -65,8 +82,12 @@ def memory(pid: int) -> float:
 
 def cost(command: list[str]) -> float:
     """The CPU seconds of a process, from its start to its end."""
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    return finished(process)
+    return finished(began(command))
+
+
+def began(command: list[str]) -> subprocess.Popen[str]:
+    """A process that will end by itself, for ``finished``."""
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
 def finished(process: subprocess.Popen[str]) -> float:
@@ -80,16 +101,21 @@ def finished(process: subprocess.Popen[str]) -> float:
 
 
 class Running:
-    """A process that tells systemd how it is, and we are systemd."""
+    """A process that tells systemd how it is, with a folder for its spool; we are systemd."""
 
     def __init__(self, command: list[str]) -> None:
         address = f"eflexcan2mqtt-bench-{os.getpid()}-{time.monotonic_ns()}"
         self._systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._systemd.bind(f"\0{address}")
         self._systemd.settimeout(TELL_S)
+        self._state = tempfile.TemporaryDirectory()  # its spool
         self._process = subprocess.Popen(
             command,
-            env={**os.environ, "NOTIFY_SOCKET": f"@{address}"},
+            env={
+                **os.environ,
+                "NOTIFY_SOCKET": f"@{address}",
+                "STATE_DIRECTORY": self._state.name,
+            },
             stdin=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -110,6 +136,7 @@ class Running:
         self._process.terminate()
         self._process.wait(TELL_S)
         self._systemd.close()
+        self._state.cleanup()
 
 
 @contextmanager

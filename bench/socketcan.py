@@ -9,8 +9,6 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import files
 from pathlib import Path
 
@@ -18,9 +16,9 @@ import eflexcan2mqtt
 from tests.system import machine as system
 from tests.system.machine import Machine
 
+from .booted import CAN, GUEST, booted
 from .report import Claim, Part
 
-HERE = Path(__file__).parent
 WAYS = ("recv", "recvmsg", "ours", "Bus.recv", "Notifier", "asyncio Notifier")
 RATES = (252, 2000)
 """Frames a second: a bank of 14, and about the most that the wire carries."""
@@ -29,21 +27,6 @@ AGAINST_BARE = 2.0
 AGAINST_PYTHON_CAN = 4.0
 WAIT_S = 90.0
 NEEDED = ("python-can", "typing-extensions", "packaging", "wrapt")
-
-
-@contextmanager
-def booted() -> Iterator[Machine]:
-    """The machine with vcan0 up."""
-    with tempfile.TemporaryDirectory() as folder:
-        machine = Machine(system.image(), Path(folder))
-        try:
-            machine.run(
-                "modprobe vcan && ip link add vcan0 type vcan && "
-                "ip link set vcan0 txqueuelen 1000 up"
-            )
-            yield machine
-        finally:
-            machine.close()
 
 
 def measure(quick: bool) -> Part:
@@ -96,7 +79,7 @@ def _put_programs(machine: Machine) -> tuple[str, str]:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(source, target)
     shutil.copytree(Path(eflexcan2mqtt.__file__).parent, folder / "eflexcan2mqtt")
-    shutil.copy(HERE / "guest" / "read.py", folder)
+    shutil.copy(GUEST / "read.py", folder)
     shutil.copy(Path(system.__file__).with_name("burst.py"), folder)
     # Its own disk is faster than the share.
     machine.run(f"cp -r /share/{folder.name} /root/bench", timeout=120)
@@ -107,14 +90,14 @@ def _cost(
     machine: Machine, reader: str, sender: str, way: str, rate: int, seconds: float
 ) -> tuple[float, int]:
     count, warm_up = int(rate * seconds), rate // 2
-    machine.job("reader", f"python3 {reader} '{way}' vcan0 {warm_up} {count} >/run/found")
+    machine.job("reader", f"python3 {reader} '{way}' {CAN} {warm_up} {count} >/run/found")
     machine.wait(
-        "ss -f link 2>/dev/null | grep -q vcan0 || grep -q vcan0 /proc/net/can/rcvlist_all "
+        f"ss -f link 2>/dev/null | grep -q {CAN} || grep -q {CAN} /proc/net/can/rcvlist_all "
         "/proc/net/can/rcvlist_fil /proc/net/can/rcvlist_sff",
         WAIT_S,
     )
     # A way that loses frames needs more of them.
-    machine.job("sender", f"python3 {sender} send vcan0 {rate} {2 * seconds + 5}")
+    machine.job("sender", f"python3 {sender} send {CAN} {rate} {2 * seconds + 5}")
     try:
         time.sleep(seconds)
         machine.wait("test -s /run/found", WAIT_S)

@@ -1,0 +1,140 @@
+"""The service as its users install it, from SocketCAN to a subscriber, in the booted machine."""
+
+from __future__ import annotations
+
+import re
+import struct
+import time
+from dataclasses import dataclass
+from itertools import islice
+from statistics import median, quantiles
+
+from eflexcan2mqtt.sources import simulator
+from eflexcan2mqtt.sources.simulator import CYCLE_S
+from tests.bank import FRAMES_PER_BURST
+from tests.system.machine import Machine
+
+from .booted import CAN, GUEST, booted
+from .report import Claim, Part
+from .running import TICKS, release
+
+BATTERIES = 14
+MINUTE = 60
+SLOW, FAST = MINUTE, 60 * MINUTE
+"""Seconds of the bank's life, first at its pace, then in a hurry."""
+HURRY = 8.0
+"""Times its pace: about what the wire carries."""
+MOST_MB = 32.0
+WAIT_S = 60.0
+SERVICE = "eflexcan2mqtt"
+TIMED_FRAME = struct.Struct("=dIB3x8s")
+
+
+@dataclass(frozen=True)
+class Played:
+    """What a stretch of the bank's life has shown."""
+
+    cycles: int
+    speed: float
+    arrays: int
+    core: float  # per cent of one
+    memory: list[float]  # MB, now and then
+    delays: list[float]  # s, from the wrapping frame to the subscriber
+
+    @property
+    def rate(self) -> int:
+        """Frames a second."""
+        return round(BATTERIES * FRAMES_PER_BURST / CYCLE_S * self.speed)
+
+    @property
+    def lost(self) -> int:
+        """Arrays that did not arrive."""
+        return self.cycles - self.arrays
+
+    def row(self) -> tuple[object, ...]:
+        """For the table."""
+        middle, late = median(self.delays), quantiles(self.delays, n=100)[98]
+        return (
+            *(span(self.cycles), self.rate, self.cycles, self.arrays, self.core),
+            *(self.memory[0], self.memory[-1], middle * 1e3, late * 1e3),
+        )
+
+
+def measure(quick: bool) -> Part:
+    """A minute at the pace of a bank, then an hour in a hurry."""
+    less = 10 if quick else 1
+    with booted() as machine:
+        _install(machine)
+        slow = _play(machine, round(SLOW / CYCLE_S), 1.0)
+        fast = _play(machine, round(FAST / CYCLE_S / less), HURRY)
+    return Part(
+        "The service: an hour of a bank",
+        "The release, installed by install.sh with the INI that it ships, with its spool, beside "
+        "mosquitto and a subscriber in the emulated machine of tests/system, about 16 times slower "
+        "than its host, where frames gather for up to 50 ms as everywhere; first at the pace of a "
+        f"bank, then {HURRY:g} times as fast, about what the wire carries.",
+        (
+            *("of a bank", "frames/s", "cycles", "arrays", "% of a core"),
+            *("RSS, MB", "at the end", "latency, median, ms", "99th percentile, ms"),
+        ),
+        [slow.row(), fast.row()],
+        [
+            Claim(f"RSS after {span(fast.cycles)} of a bank", fast.memory[-1], MOST_MB, "MB"),
+            *(
+                Claim(f"arrays that did not arrive at {each.rate}/s", each.lost, 0, "arrays")
+                for each in (slow, fast)
+            ),
+        ],
+    )
+
+
+def span(cycles: int) -> str:
+    """How long a bank takes for so many cycles."""
+    seconds = cycles * CYCLE_S
+    return f"{seconds:.0f} s" if seconds < MINUTE else f"{seconds / MINUTE:.0f} min"
+
+
+def _install(machine: Machine) -> None:
+    machine.run(f"cd /root && tar -xzf {machine.put(release())}", timeout=60)
+    machine.run("cd /root/eflexcan2mqtt_x86_64 && ./install.sh", timeout=90)
+    machine.put(GUEST / "bank.py")
+    machine.run("systemctl start mosquitto", timeout=60)
+    machine.job("arrivals", "exec mosquitto_sub -q 2 -t eflexbatteries -F %U")
+    machine.run(f"systemctl start {SERVICE}", timeout=60)
+
+
+def _play(machine: Machine, cycles: int, speed: float) -> Played:
+    frames = machine.share / "frames"
+    bank = simulator.frames(BATTERIES, 1.7e9)
+    with frames.open("wb") as file:
+        for can_id, data, at in islice(bank, cycles * BATTERIES * FRAMES_PER_BURST):
+            file.write(TIMED_FRAME.pack(at, can_id, len(data), data))
+    pid = int(machine.run(f"systemctl show -P MainPID {SERVICE}").stdout)
+    before, used = len(_times(machine, "arrivals")), _cpu(machine, pid)
+    machine.job("bank", f"exec python3 /share/bank.py /share/frames {CAN} {speed}")
+    begun, memory = time.monotonic(), []
+    seconds = cycles * CYCLE_S / speed
+    while time.monotonic() - begun < seconds:
+        time.sleep(seconds / 10)
+        memory.append(_memory(machine, pid))
+    machine.wait("! systemctl is-active --quiet bank", seconds + WAIT_S)
+    core = (_cpu(machine, pid) - used) / (time.monotonic() - begun) * 100
+    time.sleep(5)  # the last cycle is over when nothing more comes for 3 s
+    memory.append(_memory(machine, pid))
+    arrived, wrapped = _times(machine, "arrivals")[before:], _times(machine, "bank")
+    delays = [at - since for at, since in zip(arrived, wrapped[1:], strict=False)]
+    return Played(cycles, speed, len(arrived), core, memory, delays)
+
+
+def _times(machine: Machine, job: str) -> list[float]:
+    return [float(each) for each in machine.get(f"/run/{job}.output").split()]
+
+
+def _memory(machine: Machine, pid: int) -> float:
+    status = machine.run(f"cat /proc/{pid}/status").stdout
+    return int(re.search(r"VmRSS:\s*(\d+)", status)[1]) / 1024  # type: ignore[index]
+
+
+def _cpu(machine: Machine, pid: int) -> float:
+    stat = machine.run(f"cat /proc/{pid}/stat").stdout.rpartition(")")[2].split()
+    return (int(stat[11]) + int(stat[12])) / TICKS
