@@ -90,13 +90,14 @@ def floor(frames: list[Frame], stage: str) -> int:
         for number in range(1, BATTERIES + 1)
     }
     status, cells = Struct(f">{STATUS.size // 2}Hx"), Struct(f"<{CELLS.size // 2}Hx")
-    last = CELLS.base_id + BATTERIES
+    first, last, whole = CELLS.base_id, CELLS.base_id + BATTERIES, CELLS.size
+    apart = CELLS.base_id - STATUS.base_id
     size, readings = 0, []
     for can_id, data, _ in frames:
         buffer = buffers[can_id]
         buffer += data[1:8]
-        if len(buffer) == CELLS.size and can_id > CELLS.base_id:
-            other = buffers[can_id - CELLS.base_id + STATUS.base_id]
+        if can_id > first and len(buffer) == whole:
+            other = buffers[can_id - apart]
             values = cells.unpack(buffer)
             # As many keys and numbers as there are to be, whatever they mean.
             reading: dict[str, object] = dict(zip(keys, status.unpack(other), strict=False))

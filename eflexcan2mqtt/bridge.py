@@ -19,13 +19,12 @@ Publish = Callable[[list[Reading]], None]
 class Bridge:
     """Joins a source of frames to ``publish``.
 
-    Counts ``frames``, published ``cycles`` and ``undecodable`` records; what the assembler
-    dropped is in ``assembler.dropped``.
+    Counts published ``cycles`` and ``undecodable`` records; what the assembler took and
+    dropped is in ``assembler.frames`` and ``assembler.dropped``.
     """
 
     def __init__(self, stage: str, publish: Publish) -> None:
         self.assembler = Assembler()
-        self.frames = 0
         self.cycles = 0
         self.undecodable = 0
         self.present = 0  # batteries in the last cycle
@@ -39,21 +38,15 @@ class Bridge:
 
         The last cycle is published, too.
         """
-        feed = self.assembler.feed
-        silent = 0
-        for frame in frames:
-            if frame is None:
-                silent += 1
+        silent = heard = 0
+        for event in self.assembler.events(frames):
+            if event is None:
+                # Any frame breaks a silence, also one that is no event.
+                silent = silent + 1 if self.assembler.frames == heard else 1
+                heard = self.assembler.frames
                 if silent == SILENT_TICKS:
                     self._wrap(self._cycle.close())
-                continue
-            silent = 0
-            self.frames += 1
-            can_id, data, time = frame
-            event = feed(can_id, data, time)
-            if event is None:
-                continue
-            if isinstance(event, Start):
+            elif isinstance(event, Start):
                 self._wrap(self._cycle.start(event.battery))
             else:
                 self._add(event)
@@ -64,7 +57,7 @@ class Bridge:
         dropped: dict[str, int] = dict(sorted(self.assembler.dropped.items()))
         if self.undecodable:
             dropped["undecodable"] = self.undecodable
-        return {"frames": self.frames, "cycles": self.cycles, "dropped": dropped}
+        return {"frames": self.assembler.frames, "cycles": self.cycles, "dropped": dropped}
 
     def summary(self) -> str:
         """What was read and what was lost, in a line."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from .blocks import BATTERIES, BLOCKS, FRAME_BYTES, STATUS, Block
+from .blocks import BATTERIES, BLOCKS, FRAME_BYTES, STATUS, Block, Frame
 from .fields import field
 
 MAX_AGE_S = 0.5
@@ -15,6 +16,9 @@ INCOMPLETE = "incomplete"
 WRONG_NUMBER = "wrong number"
 NO_STATUS = "no status"
 STALE = "stale"
+
+NOTHING = -1
+"""No byte: no block is under way."""
 
 _NUMBER_AT = 1 + field("battery_number").offset  # in the first frame, behind the marker
 
@@ -50,7 +54,11 @@ class _Slot:
     def __init__(self, battery: _Battery, block: Block) -> None:
         self.battery = battery
         self.block = block
-        self.markers = block.markers
+        self.first = block.markers[0]
+        # What comes behind each marker; behind the last one nothing.
+        follows = dict(zip(block.markers, (*block.markers[1:], NOTHING), strict=True))
+        self.after = tuple(follows.get(marker, NOTHING) for marker in range(block.markers[-1] + 1))
+        self.awaited = NOTHING
         self.frames: list[bytes] = []
         self.since = 0.0
         self.dropped = False  # and counted; its remaining frames go unnoticed
@@ -61,48 +69,62 @@ class Assembler:
 
     A block whose frames do not come whole, in order and within MAX_AGE_S is dropped and
     counted in ``dropped`` by its reason; so are CELLS without their STATUS.  What is
-    held never grows beyond one burst of each battery.
+    held never grows beyond one burst of each battery.  ``frames`` counts all that came.
     """
 
     def __init__(self) -> None:
+        self.frames = 0
         self.dropped: Counter[str] = Counter()
         self._slots: dict[int, _Slot] = {}
         for battery in map(_Battery, BATTERIES):
             for block in BLOCKS:
                 self._slots[block.base_id + battery.number] = _Slot(battery, block)
 
-    def feed(self, can_id: int, data: bytes, time: float) -> Record | Start | None:
-        """Take one frame; return the burst it begins or the record it completes, if any.
+    def events(self, frames: Iterable[Frame | None]) -> Iterator[Start | Record | None]:
+        """The bursts that frames begin and the records that they complete; None for each None.
 
-        ``data`` is the marker and 7 bytes; ``time`` is seconds since the epoch.  Frames of
-        other devices are ignored.  Never raises: on a bus a lost frame is an event,
-        not an error.
+        Data is the marker and 7 bytes; times are seconds since the epoch.  Frames of other
+        devices are ignored.  Never raises: on a bus a lost frame is an event, not an error.
         """
-        slot = self._slots.get(can_id)
-        if slot is None or len(data) != FRAME_BYTES:
-            return None
-        frames = slot.frames
-        markers = slot.markers
-        if frames and data[0] == markers[len(frames)]:
-            frames.append(data)
-            if len(frames) < len(markers):
-                return None
-            return self._complete(slot, time)
+        slot_of = self._slots.get
+        for frame in frames:
+            if frame is None:
+                yield None
+                continue
+            self.frames += 1
+            can_id, data, time = frame
+            slot = slot_of(can_id)
+            if slot is None or len(data) != FRAME_BYTES:
+                continue
+            marker = data[0]
+            if marker == slot.awaited:
+                slot.frames.append(data)
+                slot.awaited = awaited = slot.after[marker]
+                if awaited != NOTHING:
+                    continue
+                event = self._complete(slot, time)
+            else:
+                event = self._astray(slot, data, time)
+            if event is not None:
+                yield event
+
+    def _astray(self, slot: _Slot, data: bytes, time: float) -> Start | None:
+        """A frame that was not awaited: it begins a block, or belongs to none."""
         if slot.block is STATUS:
             slot.battery.status = None  # it belongs to the CELLS before this burst, not behind it
-        if not slot.dropped and (frames or data[0] != markers[0]):
+        begins = data[0] == slot.first
+        if not slot.dropped and (slot.awaited != NOTHING or not begins):
             self._drop(slot, INCOMPLETE)
-        if data[0] != markers[0]:
-            return None
-        return self._begin(slot, data, time)
+        return self._begin(slot, data, time) if begins else None
 
     def _drop(self, slot: _Slot, reason: str) -> None:
         self.dropped[reason] += 1
-        slot.frames.clear()
+        slot.awaited = NOTHING
         slot.dropped = True
 
     def _begin(self, slot: _Slot, data: bytes, time: float) -> Start | None:
         slot.frames[:] = [data]
+        slot.awaited = slot.after[data[0]]
         slot.since = time
         slot.dropped = False
         if slot.block is not STATUS:
@@ -118,7 +140,6 @@ class Assembler:
         payload = bytearray().join(slot.frames)
         del payload[::FRAME_BYTES]  # the markers
         block = bytes(payload)
-        slot.frames.clear()
         battery = slot.battery
         whole = _together(slot.since, time)
         if not whole:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from .decode import Reading
 
 
@@ -28,12 +30,7 @@ class Cycle:
 
     def close(self) -> list[Reading]:
         """End the cycle: the batteries complete in it, by their number."""
-        ended = sorted(self._readings, key=_number)
+        ended = sorted(self._readings, key=itemgetter("battery_number"))
         self._begun.clear()
         self._readings = []
         return ended
-
-
-def _number(reading: Reading) -> int:
-    number: int = reading["battery_number"]
-    return number

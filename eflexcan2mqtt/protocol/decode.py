@@ -10,15 +10,19 @@ from typing import Any
 from .assembler import Record
 from .blocks import BLOCKS, CELLS, STATUS, Block
 from .fields import FIELDS, TIME, Derived, Field, shown
+from .values import Whole
 
 Reading = dict[str, Any]
 """One battery, ready for JSON: the keys of a stage, in their order."""
+
+Place = int | slice
+Convert = Callable[[Any], Any]
 
 
 class DecodeError(ValueError):
     """A record that holds something no battery sends: names battery, field and bytes."""
 
-    def __init__(self, battery: int, key: str, raw: bytes, expected: ValueError) -> None:
+    def __init__(self, battery: int, key: str, raw: Any, expected: ValueError) -> None:
         super().__init__(f"battery {battery}: {key}: bytes {raw.hex(' ').upper()}: {expected}")
         self.battery = battery
         self.key = key
@@ -39,7 +43,7 @@ class Decoder:
             if isinstance(each, Field) and (each in fields or each.key in needed)
         ]
         # The unpacked values stand in one row, behind the record's own parts.
-        places: dict[str, slice | int] = {STATUS.name: 0, CELLS.name: 1, TIME: 2}
+        places: dict[str, Place] = {STATUS.name: 0, CELLS.name: 1, TIME: 2}
         self._structs = []
         start = 3
         for block in BLOCKS:
@@ -47,7 +51,7 @@ class Decoder:
             self._structs.append(struct)
             places.update(found)
             start += len(struct.unpack(bytes(block.size)))
-        self._plan = [(each.key, _convert(each), _get(each, places)) for each in fields]
+        self._plan = [(each.key, *_way(each, places)) for each in fields]
 
     def __call__(self, record: Record) -> Reading:
         """Decode; raises DecodeError."""
@@ -61,17 +65,21 @@ class Decoder:
             *cells.unpack(cells_bytes),
         )
         try:
-            return {key: convert(get(row)) for key, convert, get in self._plan}
+            return {
+                key: convert(row[place]) if convert else row[place]
+                for key, place, convert in self._plan
+            }
         except ValueError:
             culprit, *_ = self._culprits(record, row)
             raise culprit from None
 
     def _culprits(self, record: Record, row: tuple[Any, ...]) -> Iterator[DecodeError]:
-        for key, convert, get in self._plan:
+        for key, place, convert in self._plan:
             try:
-                convert(get(row))
+                if convert:
+                    convert(row[place])
             except ValueError as error:
-                yield DecodeError(record.battery, key, get(row), error)
+                yield DecodeError(record.battery, key, row[place], error)
 
 
 def encode(reading: Mapping[str, Any]) -> tuple[bytes, bytes]:
@@ -94,11 +102,11 @@ def encode(reading: Mapping[str, Any]) -> tuple[bytes, bytes]:
     return bytes(status), bytes(cells)
 
 
-def _layout(block: Block, fields: list[Field], start: int) -> tuple[Struct, dict[str, slice | int]]:
+def _layout(block: Block, fields: list[Field], start: int) -> tuple[Struct, dict[str, Place]]:
     """One struct for these fields of a block, and where each one's values stand in the row."""
     layout, end = block.byte_order, 0
-    places: dict[str, slice | int] = {}
-    last: slice | int = 0
+    places: dict[str, Place] = {}
+    last: Place = 0
     for each in sorted((f for f in fields if f.block is block), key=lambda f: f.offset):
         if each.offset >= end:
             count = len(Struct(each.format).unpack(bytes(calcsize(each.format))))
@@ -111,17 +119,20 @@ def _layout(block: Block, fields: list[Field], start: int) -> tuple[Struct, dict
     return Struct(f"{layout}{block.size - end}x"), places
 
 
-def _get(each: Field | Derived, places: dict[str, slice | int]) -> Callable[[Any], Any]:
-    keys = each.of if isinstance(each, Derived) else (each.key,)
-    return itemgetter(*(places[key] for key in keys))
-
-
-def _convert(each: Field | Derived) -> Callable[[Any], Any]:
+def _way(each: Field | Derived, places: dict[str, Place]) -> tuple[Place, Convert | None]:
+    """Where in the row a field's value stands, and what makes it fit to be shown, if needed."""
     decode = each.value.decode
-    if isinstance(each, Derived) or each.mask is None:
-        return decode
+    if isinstance(each, Derived):
+        if len(each.of) == 1:
+            return places[each.of[0]], decode
+        pick = itemgetter(*(places[key] for key in each.of))
+        return slice(None), lambda row: decode(pick(row))
+    if each.mask is None:
+        return places[each.key], None if isinstance(each.value, Whole) else decode
     mask, shift = each.mask, _shift(each.mask)
-    return lambda raw: decode((raw & mask) >> shift)
+    # A byte has few values: they are decoded once.
+    decoded = tuple(decode((raw & mask) >> shift) for raw in range(0x100))
+    return places[each.key], decoded.__getitem__
 
 
 def _shift(mask: int) -> int:

@@ -56,12 +56,9 @@ class Celsius:
 
     json_type = "integer"
     OFFSET = 40
-
-    def decode(self, raw: int) -> int:
-        return raw - self.OFFSET
-
-    def encode(self, value: int) -> int:
-        return value + self.OFFSET
+    # C functions, as above.
+    decode = staticmethod((-OFFSET).__add__)
+    encode = staticmethod(OFFSET.__add__)
 
 
 class Probes:
@@ -73,8 +70,7 @@ class Probes:
     _shown = (None, *map(_probe.decode, range(1, 0x100)))  # for each byte
 
     def decode(self, raw: Sequence[int]) -> dict[str, int | None]:
-        shown = self._shown
-        return {number: shown[byte] for number, byte in zip(self._numbers, raw, strict=True)}
+        return dict(zip(self._numbers, map(self._shown.__getitem__, raw), strict=True))
 
     def encode(self, value: dict[str, int | None]) -> list[int]:
         probes = [value[number] for number in self._numbers]
@@ -171,10 +167,10 @@ class WorstAlarm:
     json_type = "string"
 
     def decode(self, words: Sequence[int]) -> str:
-        for level, word in enumerate(words, 1):
-            if word:
-                return str(level)
-        return "Normal"
+        if not any(words):
+            return "Normal"
+        worst = next(level for level, word in enumerate(words, 1) if word)
+        return str(worst)
 
 
 class BitOf:

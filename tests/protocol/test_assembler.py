@@ -27,8 +27,7 @@ from tests.bank import CYCLE_S, START, STATUS_FRAMES, cycles, sent
 def fed(frames):
     """The events that frames cause, and the assembler."""
     assembler = Assembler()
-    events = [assembler.feed(*frame) for frame in frames]
-    return [each for each in events if each is not None], assembler
+    return list(assembler.events(frames)), assembler
 
 
 def later(frames, seconds):
@@ -51,6 +50,15 @@ def test_one_lost_frame_costs_one_record(missing):
     events, assembler = fed(frames + later(sent(3), CYCLE_S))
     assert len([each for each in events if isinstance(each, Record)]) == 1
     assert assembler.dropped[INCOMPLETE] == 1
+
+
+@pytest.mark.parametrize("marker", [0x00, 0x02, 0x0C, 0x11, 0xFF])
+def test_a_frame_that_nothing_awaits_is_of_no_block(marker):
+    """Not at the start, nor behind a whole burst, which loses nothing by it."""
+    astray = [(can_id, bytes([marker]) + bytes(7), START) for can_id in (0x103, 0x603)]
+    events, assembler = fed(astray + sent(3) + later(astray, 1) + later(sent(3), CYCLE_S))
+    assert [type(each) for each in events] == [Start, Record, Start, Record]
+    assert assembler.dropped == {INCOMPLETE: 4}
 
 
 def test_a_first_frame_twice_starts_anew():
@@ -222,16 +230,14 @@ def test_a_foreign_device_that_floods_the_cells_ids_costs_no_memory():
     assembler = Assembler()
 
     def flood(frames):
-        events = []
         for _ in range(frames):
             can_id = 0x600 + random.randrange(16)
             data = bytes([random.choice([1, 2, 3, 0x11])]) + random.randbytes(7)
-            events.append(assembler.feed(can_id, data, START))
-        return [each for each in events if each is not None]
+            yield can_id, data, START
 
-    flood(2000)
+    list(assembler.events(flood(2000)))
     before = sys.getallocatedblocks()
-    assert flood(50_000) == []
+    assert list(assembler.events(flood(50_000))) == []
     assert sys.getallocatedblocks() - before < 1000
 
 

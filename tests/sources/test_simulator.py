@@ -63,7 +63,7 @@ def test_the_timing_is_that_of_the_real_bus(batteries):
 def test_every_frame_decodes_and_nothing_is_dropped():
     assembler = Assembler()
     frames = islice(simulator.frames(15, START), 15 * FRAMES_PER_BURST * 5)
-    events = [assembler.feed(*frame) for frame in frames]
+    events = list(assembler.events(frames))
     assert len([each for each in events if isinstance(each, Record)]) == 75
     assert assembler.dropped == {}
 
