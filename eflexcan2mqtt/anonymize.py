@@ -9,13 +9,12 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from .protocol.blocks import FRAME_BYTES, STATUS
+from .protocol.blocks import PAYLOAD_BYTES, STATUS
 from .protocol.fields import field
 from .protocol.values import Serial
 
 _SERIAL = field("battery_id")
-_PAYLOAD = FRAME_BYTES - 1
-_MARKER = STATUS.markers[_SERIAL.offset // _PAYLOAD]
+_MARKER = STATUS.markers[_SERIAL.offset // PAYLOAD_BYTES]
 
 # A frame with that marker in a line as candump -L or as candump prints it, even if it is cut off;
 # behind it the screen may show the bytes as text.
@@ -51,7 +50,7 @@ def _masked(lines: Iterable[bytes], numbers: dict[bytes, bytes]) -> Iterator[byt
         digits = b"".join(_DIGIT.findall(found["data"]))
         # What is cut off tells no battery, but a part of its number.
         other = b"0" * len(digits)
-        if len(digits) == 2 * _PAYLOAD:
+        if len(digits) == 2 * PAYLOAD_BYTES:
             made_up = Serial().encode(f"2200000F{len(numbers) + 1:04d}").hex().upper().encode()
             other = numbers.setdefault(digits.upper(), made_up)
         each = iter(other.decode())

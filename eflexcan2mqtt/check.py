@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from .config import Can, Mqtt
@@ -29,14 +30,16 @@ class Finding(NamedTuple):
 def bus(config: Can) -> Finding:
     """Open the bus and listen for the batteries."""
     heard = set()
-    deadline = time.monotonic() + BUS_S
+    deadline = None  # opening may take seconds
     try:
-        # A second without frames gives None: it ends also on a bus where nobody speaks.
-        for frame in can_bus.opened(config, Overflows()):
-            if frame:
-                heard.add(frame[0] & 0xF)
-            if time.monotonic() > deadline:
-                break
+        with closing(can_bus.opened(config, Overflows())) as received:
+            # A second without frames gives None: it ends also on a bus where nobody speaks.
+            for frame in received:
+                deadline = deadline or time.monotonic() + BUS_S
+                if frame:
+                    heard.add(frame[0] & 0xF)
+                if time.monotonic() > deadline:
+                    break
     except OSError as error:
         return Finding(False, f"{config.channel}: {can_bus.reason(error)}")
     if not heard:

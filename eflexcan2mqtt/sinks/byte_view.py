@@ -13,11 +13,10 @@ from struct import calcsize
 from typing import TextIO
 
 from ..bank import remember
-from ..protocol.blocks import BLOCKS, FRAME_BYTES, Block
+from ..protocol.blocks import BLOCKS, PAYLOAD_BYTES, Block
 from ..protocol.decode import Reading
 from ..protocol.fields import FIELDS, TIME, Derived, Field
 
-ROW = FRAME_BYTES - 1
 """Payload bytes of a frame."""
 
 MOST_VALUES = 8
@@ -123,10 +122,10 @@ class ByteView:
         for block in BLOCKS:
             payload = _payload(reading, block)
             for row, marker in enumerate(block.markers):
-                places = range(row * ROW, row * ROW + ROW)
+                places = range(row * PAYLOAD_BYTES, row * PAYLOAD_BYTES + PAYLOAD_BYTES)
                 letters = [_letter(block, at) for at in places]
                 marks = ["^^" if (block.name, at) in changed else "  " for at in places]
-                digits = payload[row * ROW :][:ROW].hex(" ").upper()
+                digits = payload[row * PAYLOAD_BYTES :][:PAYLOAD_BYTES].hex(" ").upper()
                 text += f"  {block.name:6} {marker:02X}  {digits}\n"
                 text += f"             {' '.join(f'{letter:>2}' for letter in letters)}\n"
                 if "^^" in marks:
@@ -144,7 +143,7 @@ class ByteView:
         text = f"unknown bytes, over {len(self._last)} batteries\n{head}"
         for (name, at), seen in self._unknown.items():
             block = next(each for each in BLOCKS if each.name == name)
-            where = f"{name} {block.markers[at // ROW]:02X}.{at % ROW + 1}"
+            where = f"{name} {block.markers[at // PAYLOAD_BYTES]:02X}.{at % PAYLOAD_BYTES + 1}"
             values = " ".join(f"{value:02X}" for value in sorted(seen.values))
             if len(seen.values) == MOST_VALUES:
                 values += " ..."

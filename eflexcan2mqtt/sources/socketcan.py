@@ -25,13 +25,16 @@ RECEIVE_BUFFER = 1 << 20
 """Bytes to ask for; the kernel's default holds 1.1 s of a bank of 14."""
 
 GATHER_S = 0.05
-"""How long frames gather: half of a battery's turn, and 100 frames of the busiest wire."""
+"""How long frames gather: two or three batteries, or 100 frames of the busiest wire."""
 
 # linux/can.h: id with flags, length, data.  An extended, remote or error frame has a flag in
 # its id, and so none of our ids.
 _FRAME = struct.Struct("=IB3x8s")
-_FILTER = struct.Struct("=II")  # id and mask
-_MASK = 0x7F0 | socket.CAN_EFF_FLAG | socket.CAN_RTR_FLAG
+# Python's own CAN_EFF_FLAG is negative on a 32-bit system.
+_EXTENDED, _REMOTE = 0x8000_0000, 0x4000_0000
+_MASK = 0x7F0 | _EXTENDED | _REMOTE
+FILTERS = b"".join(struct.pack("=II", block.base_id, _MASK) for block in BLOCKS)
+"""Pairs of id and mask, for the kernel: our ids and the two beside them."""
 _TIMESPEC = struct.Struct("@ll")
 # The options of old, with two longs: python's wants 64-bit times on newer 32-bit systems.
 _SO_RCVTIMEO = 20
@@ -56,19 +59,19 @@ def frames(channel: str, overflows: Overflows) -> Generator[Frame | None, None, 
     """
     with socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW) as bus:
         # Before it is bound: no foreign frame slips in.
-        filters = b"".join(_FILTER.pack(block.base_id, _MASK) for block in BLOCKS)
-        bus.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FILTER, filters)
+        bus.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FILTER, FILTERS)
         bus.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        bus.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-        # python's own time-out polls before each read and doubles its cost.
-        bus.setsockopt(socket.SOL_SOCKET, _SO_RCVTIMEO, _TIMESPEC.pack(int(TICK_S), 0))
         bus.bind((channel,))
-        yield from _received(bus, channel, overflows)
+        yield from received(bus, channel, overflows)
 
 
-def _received(
+def received(
     bus: socket.socket, channel: str, overflows: Overflows
 ) -> Generator[Frame | None, None, None]:
+    """What ``frames`` gives, from a socket of datagrams laid out as the kernel's CAN frames."""
+    bus.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+    # python's own time-out polls before each read and doubles its cost.
+    bus.setsockopt(socket.SOL_SOCKET, _SO_RCVTIMEO, _TIMESPEC.pack(int(TICK_S), 0))
     index = socket.if_nametoindex(channel)
     recvmsg, unpack, unpack_time = bus.recvmsg, _FRAME.unpack, _TIMESPEC.unpack
     size, room = _FRAME.size, socket.CMSG_SPACE(_TIMESPEC.size)
@@ -88,6 +91,7 @@ def _received(
             _check_interface(channel, index)
             dropped = _told_drops(bus, channel, dropped, overflows)
             yield None
+            looked, heard = time.monotonic(), False
             continue
         received += 1
         if not received % _DROPS_EVERY:
@@ -97,7 +101,8 @@ def _received(
             heard = True
             seconds, nanoseconds = unpack_time(ancillary[0][2])
             yield can_id, data, seconds + nanoseconds * 1e-9
-        elif time.monotonic() - looked >= TICK_S:  # also where foreign frames keep coming
+        elif time.monotonic() - looked >= TICK_S:
+            # Foreign frames keep coming: a tick is for a whole look without one of ours.
             if not heard:
                 yield None
             looked, heard = time.monotonic(), False
