@@ -86,12 +86,16 @@ class Broker:
     def thaw(self) -> None:
         self.send(signal.SIGCONT)
 
-    def restart(self) -> None:
-        """Stop it in order, as an upgrade does, and start it again."""
+    def stop(self) -> None:
+        """Stop it in order, as an upgrade does."""
         assert self._process is not None
         self.send(signal.SIGTERM)
         self._process.wait(LONGEST_WAIT_S)
         self._process = None
+
+    def restart(self) -> None:
+        """Stop it in order, and start it again."""
+        self.stop()
         self.start()
 
     def kill(self) -> None:
