@@ -17,8 +17,6 @@ from ..protocol.blocks import BLOCKS, PAYLOAD_BYTES, Block
 from ..protocol.decode import Reading
 from ..protocol.fields import FIELDS, TIME, Derived, Field
 
-"""Payload bytes of a frame."""
-
 MOST_VALUES = 8
 MOST_WITH = 3
 

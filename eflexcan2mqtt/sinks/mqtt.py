@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 WAITING = 1000
 """Arrays kept in memory without a spool: a quarter of an hour of a bank."""
 
+_AHEAD = 50
+"""As many as a fast broker takes while we sleep: a log need not be in memory."""
+
 # paho sends all that it holds at once after a reconnect, and with more than
 # twenty some of them twice.
 IN_FLIGHT = 20
@@ -128,8 +131,8 @@ class MqttSink:
         return "connected" if self._attempt == _UP else "away"
 
     def wait_for_room(self) -> None:
-        """Wait until publishing one more array drops none; for sources that can wait."""
-        while self._outbox.waiting() >= self._outbox.room:
+        """Wait until few arrays wait, so that one more drops none; for sources that can wait."""
+        while self._outbox.waiting() >= min(_AHEAD, self._outbox.room):
             time.sleep(_POLL_S)
 
     def drain(self, patience_s: float) -> int:
@@ -188,7 +191,8 @@ class MqttSink:
                 return
             try:
                 parcel = self._outbox.next()
-                sent = parcel is not None and self._send_one(parcel)
+                # None: the other thread has just taken it, and may have left us the next.
+                sent = parcel is None or self._send_one(parcel)
             finally:
                 self._sending.release()
 
