@@ -1,7 +1,7 @@
 """``python3 -m bench [--quick] [--results FILE] [PART ...]``: measures, prints, and judges.
 
-A part whose claims are not met is measured again, three times at most, and the best counts:
-a busy machine makes a ratio worse, never better.  The exit status is 1 if a claim is not met.
+A part whose claims are not met is measured again, three times at most, and the best counts: what
+else a machine does should fail nobody.  The exit status is 1 if a claim is still not met.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def frame_cost(folder: Path, call: list[str], batteries: int, cycles: int) -> fl
         )
         for each in (1, cycles)
     )
-    return (long - short) / (cycles * batteries * FRAMES_PER_BURST) * 1e6
+    return (long - short) / ((cycles - 1) * batteries * FRAMES_PER_BURST) * 1e6
 
 
 def _start(call: list[str]) -> float:

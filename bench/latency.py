@@ -32,7 +32,7 @@ READ_S = 0.01
 ARRIVE_S = 10.0
 TOPIC = "eflexbatteries"
 AGAINST_PAHO = 6.0
-"""What decoding, the outbox and the pipe add to a bare publish of the same bytes."""
+"""What decoding, the outbox and the pipe add to a bare publish of the same bytes: 3 to 4.5 here."""
 
 
 def measure() -> Part:
@@ -80,10 +80,12 @@ def _subscribed(port: int, qos: int) -> Iterator[Arrived]:
     client.on_connect = lambda *_: client.subscribe(TOPIC, qos)
     client.connect("127.0.0.1", port)
     client.loop_start()
-    ready.get(timeout=ARRIVE_S)
-    yield arrived
-    client.disconnect()
-    client.loop_stop()
+    try:
+        ready.get(timeout=ARRIVE_S)
+        yield arrived
+    finally:
+        client.disconnect()
+        client.loop_stop()
 
 
 def _bridge(folder: Path, broker: Broker, qos: int, arrived: Arrived) -> list[float]:
@@ -92,7 +94,9 @@ def _bridge(folder: Path, broker: Broker, qos: int, arrived: Arrived) -> list[fl
     call = [sys.executable, str(MAIN), "-c", str(ini), "--input", "-", "--speed", "0"]
     with running.started(call) as program:
         program.say(next(frames))
+        until = time.monotonic() + ARRIVE_S
         while "broker connected" not in program.told():
+            assert time.monotonic() < until, "no broker"
             program.say("\n")
 
         def one_cycle() -> float:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from tests.broker import Broker
 from tests.program import MAIN
 
 TELL_S = 30.0
+END_S = 300.0
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -93,8 +95,11 @@ def began(command: list[str]) -> subprocess.Popen[str]:
 def finished(process: subprocess.Popen[str]) -> float:
     """Wait for its end; the CPU seconds that it took."""
     assert process.stderr
+    late = threading.Timer(END_S, process.kill)
+    late.start()
     told = process.stderr.read()
     _, status, used = os.wait4(process.pid, 0)
+    late.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, told
     return used.ru_utime + used.ru_stime
@@ -134,7 +139,11 @@ class Running:
 
     def end(self) -> None:
         self._process.terminate()
-        self._process.wait(TELL_S)
+        try:
+            self._process.wait(TELL_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         self._systemd.close()
         self._state.cleanup()
 

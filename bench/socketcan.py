@@ -1,6 +1,7 @@
 """Reading SocketCAN, in the booted machine of tests/system: our source beside the other ways.
 
-Each way reads alone, one after the other, frames of the same sender at the same rate.
+Each way reads alone frames of the same sender at the same rate, all of them in turns; the best of
+the turns counts.
 """
 
 from __future__ import annotations
@@ -9,63 +10,92 @@ import json
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from importlib.metadata import files
 from pathlib import Path
+from typing import NamedTuple
 
 import eflexcan2mqtt
+from eflexcan2mqtt.sources.socketcan import GATHER_S
 from tests.system import machine as system
-from tests.system.machine import Machine
+from tests.system.machine import CommandError, Machine
 
 from .booted import CAN, GUEST, booted
 from .report import Claim, Part
 
-WAYS = ("recv", "recvmsg", "ours", "Bus.recv", "Notifier", "asyncio Notifier")
+BARE, GATHERED, OURS, SLOW = "recvmsg", "recvmsg, gathered", "ours", "Bus.recv"
+WAYS = ("recv", BARE, GATHERED, OURS, SLOW, "Notifier", "asyncio Notifier")
+CLAIMED = (BARE, GATHERED, OURS, SLOW)
 RATES = (252, 2000)
 """Frames a second: a bank of 14, and about the most that the wire carries."""
-SECONDS = 10.0
+TURNS = 2
+SECONDS = 6.0
 AGAINST_BARE = 2.0
 AGAINST_PYTHON_CAN = 4.0
-WAIT_S = 90.0
+REAL = 0.95
+"""The emulated sender must keep its pace for the figures to mean anything."""
+WAIT_S = 60.0
 NEEDED = ("python-can", "typing-extensions", "packaging", "wrapt")
 
 
+class Found(NamedTuple):
+    """CPU time, µs a frame; how many of the counted frames were lost; frames a second."""
+
+    cost: float
+    lost: float
+    rate: float
+
+
+NEVER = Found(float("inf"), float("inf"), 0.0)
+"""A way that did not keep up, and never saw its frames."""
+
+
 def measure(quick: bool) -> Part:
-    """The CPU time of each way at each rate."""
-    seconds = SECONDS / 2 if quick else SECONDS
+    """The CPU time of each way at each rate; ``quick`` leaves out what nothing is claimed of."""
+    ways, seconds = (CLAIMED, SECONDS / 2) if quick else (WAYS, SECONDS)
+    best: dict[tuple[str, int], Found] = {}
     with booted() as machine:
         reader, sender = _put_programs(machine)
-        found = {
-            (way, rate): _cost(machine, reader, sender, way, rate, seconds)
-            for rate in RATES
-            for way in WAYS
-        }
-    rows: list[tuple[object, ...]] = []
-    claims: list[Claim] = []
-    for way in WAYS:
-        row: list[object] = [way]
-        for rate in RATES:
-            cost, lost = found[way, rate]
-            row += [cost, cost / found["recvmsg", rate][0], lost]
-        rows.append(tuple(row))
-    for rate in RATES:
-        cost, lost = found["ours", rate]
-        bare, slow = found["recvmsg", rate][0], found["Bus.recv", rate][0]
-        claims += [
-            Claim(f"ours against bare recvmsg at {rate}/s", cost / bare, AGAINST_BARE),
-            Claim(
-                f"Bus.recv against ours at {rate}/s", slow / cost, AGAINST_PYTHON_CAN, least=True
-            ),
-            Claim(f"frames that ours lost at {rate}/s", lost, 0, "frames"),
-        ]
+        for _ in range(TURNS):
+            for rate in RATES:
+                for way in ways:
+                    found = _read(machine, reader, sender, way, rate, seconds)
+                    best[way, rate] = min(found, best.get((way, rate), found))
     return Part(
         "Reading SocketCAN",
         "CPU time of the reading process in the emulated machine of tests/system, about 16 times "
-        "slower than its host; recv and recvmsg are loops of that one call and a struct, recvmsg "
-        "with the kernel's time of arrival, as ours. x is against recvmsg.",
+        "slower than its host. recv and recvmsg are loops of that one call and a struct, recvmsg "
+        "with the kernel's time of arrival, as ours; x is against that. A process that is woken "
+        "for each frame pays more for that than for reading it: ours lets them gather for "
+        f"{GATHER_S * 1e3:.0f} ms, and so does the third loop, which does nothing else.",
         ("", *(f"{name} at {rate}/s" for rate in RATES for name in ("µs a frame", "x", "lost"))),
-        rows,
-        claims,
+        [
+            (
+                way,
+                *(
+                    figure
+                    for rate in RATES
+                    for figure in (
+                        *(best[way, rate].cost, best[way, rate].cost / best[BARE, rate].cost),
+                        best[way, rate].lost,
+                    )
+                ),
+            )
+            for way in ways
+        ],
+        [claim for rate in RATES for claim in _claims(best, rate)],
     )
+
+
+def _claims(best: dict[tuple[str, int], Found], rate: int) -> Iterator[Claim]:
+    ours = best[OURS, rate]
+    for way in (BARE, GATHERED):
+        ratio = ours.cost / best[way, rate].cost
+        yield Claim(f"ours against {way} at {rate}/s", ratio, AGAINST_BARE)
+    ratio = best[SLOW, rate].cost / ours.cost
+    yield Claim(f"{SLOW} against ours at {rate}/s", ratio, AGAINST_PYTHON_CAN, least=True)
+    yield Claim(f"frames that ours lost at {rate}/s", ours.lost, 0, "frames")
+    yield Claim(f"frames that came, of {rate}/s", ours.rate / rate, REAL, least=True)
 
 
 def _put_programs(machine: Machine) -> tuple[str, str]:
@@ -86,25 +116,19 @@ def _put_programs(machine: Machine) -> tuple[str, str]:
     return "/root/bench/read.py", "/root/bench/burst.py"
 
 
-def _cost(
-    machine: Machine, reader: str, sender: str, way: str, rate: int, seconds: float
-) -> tuple[float, int]:
+def _read(machine: Machine, reader: str, sender: str, way: str, rate: int, seconds: float) -> Found:
     count, warm_up = int(rate * seconds), rate // 2
     machine.job("reader", f"python3 {reader} '{way}' {CAN} {warm_up} {count} >/run/found")
-    machine.wait(
-        f"ss -f link 2>/dev/null | grep -q {CAN} || grep -q {CAN} /proc/net/can/rcvlist_all "
-        "/proc/net/can/rcvlist_fil /proc/net/can/rcvlist_sff",
-        WAIT_S,
-    )
+    machine.wait(f"grep -hq '^ *{CAN} .* raw' /proc/net/can/rcvlist_*", WAIT_S)
     # A way that loses frames needs more of them.
     machine.job("sender", f"python3 {sender} send {CAN} {rate} {2 * seconds + 5}")
     try:
         time.sleep(seconds)
-        machine.wait("test -s /run/found", WAIT_S)
-        found = json.loads(machine.run("cat /run/found").stdout)
+        machine.wait("test -s /run/found", 2 * seconds + 10)
+        return Found(*json.loads(machine.run("cat /run/found").stdout))
+    except CommandError:
+        return NEVER
     finally:
         machine.stop("sender")
         machine.stop("reader")
         machine.run("rm -f /run/found")
-    time.sleep(0.5)
-    return found["cost"], found["lost"]

@@ -1,8 +1,8 @@
 """One way of reading frames from an interface, and what it costs: runs inside the machine.
 
 ``WAY INTERFACE WARM-UP COUNT``: reads the numbered frames of tests/system/burst.py, and prints as
-JSON the CPU time of this process (µs a frame) over COUNT frames behind the warm-up, and how many
-frames were lost among them.
+JSON, over COUNT frames behind the warm-up, the CPU time of this process (µs a frame), how many
+frames were lost among them, and how many came a second.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -32,42 +33,65 @@ class Counter:
 
     def __init__(self) -> None:
         self.left = warm_up + count
-        self.begun = 0.0
-        self.first = self.cost = 0.0
-        self.lost = 0
+        self.first = self.lost = 0
+        self.begun = self.since = self.cost = self.rate = 0.0
 
     def take(self, data: bytes) -> bool:
         self.left -= 1
         if self.left == count:
-            self.begun = time.process_time()
+            self.begun, self.since = time.process_time(), time.monotonic()
             self.first = int.from_bytes(data, "little")
         elif not self.left:
             self.cost = (time.process_time() - self.begun) / count * 1e6
             self.lost = int.from_bytes(data, "little") - self.first - count
+            self.rate = (count + self.lost) / (time.monotonic() - self.since)
         return self.left <= 0
 
 
-def bare(read: Callable[[socket.socket], bytes], counter: Counter) -> None:
+@contextmanager
+def opened() -> Iterator[socket.socket]:
     with socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW) as bus:
         bus.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         bus.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         bus.bind((interface,))
-        take = counter.take
-        while not take(read(bus)):
-            pass
+        yield bus
 
 
-def recv(bus: socket.socket) -> bytes:
-    _, _, data = FRAME.unpack(bus.recv(FRAME.size))
-    return data
+def recv(counter: Counter) -> None:
+    take, unpack, size = counter.take, FRAME.unpack, FRAME.size
+    with opened() as bus:
+        read = bus.recv
+        while True:
+            _, _, data = unpack(read(size))
+            if take(data):
+                return
 
 
-def recvmsg(bus: socket.socket) -> bytes:
-    raw, ancillary, _, _ = bus.recvmsg(FRAME.size, 32)
-    _, _, data = FRAME.unpack(raw)
-    seconds, nanoseconds = TIMESPEC.unpack(ancillary[0][2])
-    _ = seconds + nanoseconds * 1e-9
-    return data
+def recvmsg(counter: Counter, gather_s: float = 0.0) -> None:
+    take, unpack, size, unpack_time = counter.take, FRAME.unpack, FRAME.size, TIMESPEC.unpack
+    flags = 0
+    with opened() as bus:
+        read = bus.recvmsg
+        while True:
+            try:
+                raw, ancillary, _, _ = read(size, 32, flags)
+            except BlockingIOError:
+                time.sleep(gather_s)
+                flags = 0
+                continue
+            _, _, data = unpack(raw)
+            seconds, nanoseconds = unpack_time(ancillary[0][2])
+            _ = seconds + nanoseconds * 1e-9
+            if gather_s:
+                flags = socket.MSG_DONTWAIT
+            if take(data):
+                return
+
+
+def gathered(counter: Counter) -> None:
+    from eflexcan2mqtt.sources.socketcan import GATHER_S
+
+    recvmsg(counter, GATHER_S)
 
 
 def ours(counter: Counter) -> None:
@@ -122,8 +146,9 @@ def asyncio_notifier(counter: Counter) -> None:
 
 
 WAYS: dict[str, Callable[[Counter], None]] = {
-    "recv": lambda counter: bare(recv, counter),
-    "recvmsg": lambda counter: bare(recvmsg, counter),
+    "recv": recv,
+    "recvmsg": recvmsg,
+    "recvmsg, gathered": gathered,
     "ours": ours,
     "Bus.recv": bus_recv,
     "Notifier": notifier,
@@ -132,4 +157,4 @@ WAYS: dict[str, Callable[[Counter], None]] = {
 
 found = Counter()
 WAYS[way](found)
-print(json.dumps({"cost": found.cost, "lost": found.lost}))
+print(json.dumps([found.cost, found.lost, found.rate]))

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -30,20 +29,22 @@ BROKER = {"paho", *(f"sinks.{name}" for name in ("client", "link", "mqtt", "outb
 
 
 def loaded(folder, *arguments, ini=""):
-    """The rooms of ours and the dear modules that a run of a second or two has loaded."""
+    """The rooms of ours and the dear modules that a run has loaded, stopped once it says something.
+
+    By then it has what it needs: arrays come out, or the missing broker or bus is told.
+    """
     (folder / "eflexcan2mqtt.ini").write_text(f"[mqtt]\nport = {free_port()}\n{ini}")
     process = subprocess.Popen(
         [sys.executable, "-c", CODE, *map(str, arguments)],
         cwd=folder,
         text=True,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
-    time.sleep(2)
-    if process.poll() is None:
-        process.send_signal(signal.SIGTERM)
-    _, stderr = process.communicate(timeout=20)
-    modules = {name.removeprefix("eflexcan2mqtt.") for name in json.loads(stderr.splitlines()[-1])}
+    said = process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    said += process.communicate(timeout=20)[0]
+    modules = {name.removeprefix("eflexcan2mqtt.") for name in json.loads(said.splitlines()[-1])}
     rooms = {name for name in modules if name.startswith(("sources.", "sinks."))}
     return rooms | modules & DEAR
 
