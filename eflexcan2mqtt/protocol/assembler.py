@@ -84,7 +84,8 @@ class Assembler:
         """The bursts that frames begin and the records that they complete; None for each None.
 
         Data is the marker and 7 bytes; times are seconds since the epoch.  Frames of other
-        devices are ignored.  Never raises: on a bus a lost frame is an event, not an error.
+        devices are ignored.  Raises only what ``frames`` does: on a bus a lost frame is an
+        event, not an error.
         """
         slot_of = self._slots.get
         for frame in frames:

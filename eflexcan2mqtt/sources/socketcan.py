@@ -77,7 +77,7 @@ def received(
     size, room = _FRAME.size, socket.CMSG_SPACE(_TIMESPEC.size)
     looked = time.monotonic()
     heard = False  # one of ours, since then
-    received = dropped = flags = 0
+    count = dropped = flags = 0
     while True:
         try:
             raw, ancillary, _, _ = recvmsg(size, room, flags)
@@ -93,8 +93,8 @@ def received(
             yield None
             looked, heard = time.monotonic(), False
             continue
-        received += 1
-        if not received % _DROPS_EVERY:
+        count += 1
+        if not count % _DROPS_EVERY:
             dropped = _told_drops(bus, channel, dropped, overflows)
         can_id, length, data = unpack(raw)
         if can_id in OUR_IDS and length == FRAME_BYTES:

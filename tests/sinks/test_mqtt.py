@@ -6,6 +6,7 @@ import json
 import logging
 import socket
 import subprocess
+import threading
 import time
 from contextlib import contextmanager
 
@@ -220,6 +221,27 @@ def test_a_long_backlog_arrives_whole(open_sink, make_broker, subscribe):
     wait_until(lambda: len(subscriber.payloads()) == 1000)
     assert numbers(subscriber.payloads()) == list(range(1000))
     assert IN_FLIGHT <= 20
+
+
+def test_a_log_waits_when_a_few_dozen_of_its_arrays_do(open_sink, make_broker):
+    """It is no use to have it in memory."""
+    port = free_port()
+    sink = open_sink(port)
+    over = threading.Event()
+
+    def play():
+        for number in range(200):
+            sink.wait_for_room()
+            sink.publish(array(number))
+        over.set()
+
+    threading.Thread(target=play, daemon=True).start()
+    wait_until(lambda: sink.undelivered() >= 50)
+    time.sleep(0.5)
+    assert sink.undelivered() == 50
+    make_broker("allow_anonymous true", "max_queued_messages 0", port=port).start()
+    assert over.wait(20)
+    assert sink.drain(5) == 0
 
 
 def test_a_wrong_password_is_one_line_without_the_password(
