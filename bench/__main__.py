@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from . import daemon, day, growth, latency, pipeline, service, socketcan
-from .report import Part, machine
+from .report import WIDTH, Part, machine
 
 TRIES = 3
-HEAD = """\
-# What the bridge costs
-
-Made by `make bench`, on this machine: {machine}. Its times are its own; a ratio compares what
-ran side by side in one run.
-"""
+TITLE = "# What the bridge costs"
+HEAD = (
+    "Made by `make bench`, on this machine: {machine}. Its times are its own; a ratio compares "
+    "what ran side by side in one run."
+)
 
 
 def main() -> int:
@@ -44,8 +44,9 @@ def main() -> int:
     options = parser.parse_args()
     found = [best(parts[name]) for name in options.part]
     if options.results:
-        sections = [HEAD.format(machine=machine()), *(f"{part.markdown()}\n" for part in found)]
-        options.results.write_text("\n".join(sections))
+        head = textwrap.fill(HEAD.format(machine=machine()), WIDTH)
+        sections = [TITLE, head, *(part.markdown() for part in found)]
+        options.results.write_text("\n\n".join(sections) + "\n")
     missed = [claim for part in found for claim in part.claims if not claim.met]
     for claim in missed:
         print(f"NOT MET  {claim}")

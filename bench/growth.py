@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +29,7 @@ BANK = 14
 FLAT = 1.75
 """Twenty processes on two cores take turns, and lose a bit with each."""
 BANK_TURNS = 2
+ARRIVE_S = 60.0
 TURNS = 5
 
 
@@ -109,16 +110,24 @@ class Together(NamedTuple):
 def _together(count: int, readers: int, cycles: int) -> Together:
     with (
         running.broker("allow_anonymous true", "max_queued_messages 0") as (broker, folder),
-        _readers(broker, readers),
+        _subscribed(broker, folder, readers) as subscribers,
     ):
         inis = [
             running.ini_of(folder, broker, client_id=f"bank{each}", topic=f"eflex/bank{each}")
             for each in range(count)
         ]
-        # By the end of that run the subscribers have long subscribed.
-        short, start_s = _play(running.log_of(folder, BANK, 1), inis)
+
+        def play(each: int) -> tuple[float, float]:
+            """Until every subscriber has every array: CPU seconds of the banks, and seconds."""
+            begun = time.monotonic()
+            used = _played(running.log_of(folder, BANK, each), inis)
+            for subscriber in subscribers:
+                subscriber.wait_for(count * each)
+            return used, time.monotonic() - begun
+
+        short, start_s = play(1)
         before = running.cpu(broker.pid)
-        long, seconds = _play(running.log_of(folder, BANK, cycles), inis)
+        long, seconds = play(cycles)
         broker_s = running.cpu(broker.pid) - before
     arrays, frames = count * cycles, count * (cycles - 1) * BANK * FRAMES_PER_BURST
     return Together(
@@ -128,9 +137,8 @@ def _together(count: int, readers: int, cycles: int) -> Together:
     )
 
 
-def _play(log: Path, inis: list[Path]) -> tuple[float, float]:
-    """CPU seconds of a process for each INI, and the seconds that passed."""
-    begun = time.monotonic()
+def _played(log: Path, inis: list[Path]) -> float:
+    """CPU seconds of a process for each INI."""
     processes = [
         running.began(
             [sys.executable, str(MAIN), "-c", str(ini), "--input", str(log), "--speed", "0"]
@@ -138,20 +146,43 @@ def _play(log: Path, inis: list[Path]) -> tuple[float, float]:
         for ini in inis
     ]
     try:
-        return sum(map(running.finished, processes)), time.monotonic() - begun
+        return sum(map(running.finished, processes))
     finally:
         for each in processes:
             each.kill()  # only if another one has failed
 
 
+class _Subscriber:
+    """Takes the arrays of all banks, and counts them."""
+
+    def __init__(self, broker: Broker, file: Path) -> None:
+        self._file = file
+        # The broker's version is retained: it tells that we have subscribed.
+        topics = ("-t", "$SYS/broker/version", "-t", "eflex/+")
+        command = ["mosquitto_sub", "-p", str(broker.port), "-q", "2", *topics, "-F", "%l"]
+        with file.open("wb") as lines:
+            self._process = subprocess.Popen(command, stdout=lines)
+        self._seen = 0
+        self.wait_for(1)
+
+    def wait_for(self, count: int) -> None:
+        """So many more."""
+        self._seen += count
+        until = time.monotonic() + ARRIVE_S
+        while (seen := self._file.read_bytes().count(b"\n")) < self._seen:
+            assert time.monotonic() < until, f"{seen} of {self._seen} arrays"
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
 @contextmanager
-def _readers(broker: Broker, count: int) -> Iterator[None]:
-    """Subscribers of everything."""
-    command = ["mosquitto_sub", "-p", str(broker.port), "-q", "2", "-t", "#"]
-    processes = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for each in processes:
-            each.terminate()
-            each.wait()
+def _subscribed(broker: Broker, folder: Path, count: int) -> Iterator[list[_Subscriber]]:
+    with ExitStack() as stack:
+        made = []
+        for each in range(count):
+            made.append(_Subscriber(broker, folder / f"subscriber{each}"))
+            stack.callback(made[-1].close)
+        yield made

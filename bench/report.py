@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import re
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,8 @@ class Part:
         rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
         lines.insert(1, _line(rule, widths))
         claims = [f"- {each}" for each in self.claims]
-        return "\n".join([f"## {self.title}", "", self.words, "", *lines, "", *claims]).rstrip()
+        words = textwrap.fill(self.words, WIDTH)
+        return "\n".join([f"## {self.title}", "", words, "", *lines, "", *claims]).rstrip()
 
 
 def machine() -> str:

@@ -72,13 +72,22 @@ def ini_of(folder: Path, broker: Broker, **settings: object) -> Path:
 
 def cpu(pid: int) -> float:
     """Seconds that a process has used so far."""
-    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return cpu_in(Path(f"/proc/{pid}/stat").read_text())
+
+
+def cpu_in(stat: str) -> float:
+    """As ``cpu``, from what the kernel says of the process."""
+    after_name = stat.rpartition(")")[2].split()
     return (int(after_name[11]) + int(after_name[12])) / TICKS
 
 
 def memory(pid: int) -> float:
     """What it holds, in MB."""
-    status = Path(f"/proc/{pid}/status").read_text()
+    return memory_in(Path(f"/proc/{pid}/status").read_text())
+
+
+def memory_in(status: str) -> float:
+    """As ``memory``, from what the kernel says of the process."""
     return int(re.search(r"VmRSS:\s*(\d+)", status)[1]) / 1024  # type: ignore[index]
 
 

@@ -45,6 +45,10 @@ class Found(NamedTuple):
     lost: float
     rate: float
 
+    def better(self, other: Found) -> Found:
+        """The lesser cost, but whatever was lost."""
+        return Found(min(self.cost, other.cost), self.lost + other.lost, min(self.rate, other.rate))
+
 
 NEVER = Found(float("inf"), float("inf"), 0.0)
 """A way that did not keep up, and never saw its frames."""
@@ -60,7 +64,10 @@ def measure(quick: bool) -> Part:
             for rate in RATES:
                 for way in ways:
                     found = _read(machine, reader, sender, way, rate, seconds)
-                    best[way, rate] = min(found, best.get((way, rate), found))
+                    if way in CLAIMED:
+                        assert found != NEVER, f"{way} did not keep up with {rate}/s"
+                    key = way, rate
+                    best[key] = found.better(best[key]) if key in best else found
     return Part(
         "Reading SocketCAN",
         "CPU time of the reading process in the emulated machine of tests/system, about 16 times "
@@ -95,7 +102,8 @@ def _claims(best: dict[tuple[str, int], Found], rate: int) -> Iterator[Claim]:
     ratio = best[SLOW, rate].cost / ours.cost
     yield Claim(f"{SLOW} against ours at {rate}/s", ratio, AGAINST_PYTHON_CAN, least=True)
     yield Claim(f"frames that ours lost at {rate}/s", ours.lost, 0, "frames")
-    yield Claim(f"frames that came, of {rate}/s", ours.rate / rate, REAL, least=True)
+    slowest = min(best[way, rate].rate for way in CLAIMED)
+    yield Claim(f"frames that came, of {rate}/s", slowest / rate, REAL, least=True)
 
 
 def _put_programs(machine: Machine) -> tuple[str, str]:

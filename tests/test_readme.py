@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from eflexcan2mqtt import __version__
 from eflexcan2mqtt.config import Config
 from eflexcan2mqtt.protocol.fields import FIELDS, STAGES
@@ -52,6 +54,37 @@ def test_every_setting_is_in_the_table_of_settings_with_its_default():
             assert default, key
             wanted = shown(field.default)
             assert default[1] == (f"{wanted:g}" if isinstance(wanted, float) else str(wanted)), key
+
+
+def cells(row):
+    return tuple(each.strip() for each in row.strip("|").split("|"))
+
+
+def rows(text):
+    """The rows of all its tables, but for the rules."""
+    return [cells(line) for line in text.splitlines() if re.match(r"\|(?! ?-)", line)]
+
+
+def measured():
+    """What the benchmark found: the rows of its tables; words, figure and limit of its claims."""
+    results = (HOME / "bench" / "RESULTS.md").read_text()
+    claims = re.findall(r"^- (.+): (\S+ \w+) \((.+)\): met$", results, re.MULTILINE)
+    return {*rows(results), *claims}
+
+
+@pytest.mark.parametrize(
+    ("text", "heading"),
+    [
+        (README, "## What it costs"),
+        ((HOME / "docs" / "many-banks.md").read_text(), "## What one broker takes"),
+    ],
+)
+def test_every_figure_is_one_that_the_benchmark_found(text, heading):
+    """Words of headings aside; if not, `make bench` has been run since: copy what it found."""
+    section = text.partition(f"{heading}\n")[2].partition("\n## ")[0]
+    shown = [row for row in rows(section) if any(re.match(r"\d", cell) for cell in row[1:])]
+    assert shown
+    assert [row for row in shown if row not in measured()] == []
 
 
 def test_every_file_that_is_linked_is_there():

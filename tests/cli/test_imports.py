@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -41,7 +42,10 @@ def loaded(folder, *arguments, ini=""):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
+    late = threading.Timer(20, process.kill)
+    late.start()
     said = process.stdout.readline()
+    late.cancel()
     process.send_signal(signal.SIGTERM)
     said += process.communicate(timeout=20)[0]
     modules = {name.removeprefix("eflexcan2mqtt.") for name in json.loads(said.splitlines()[-1])}

@@ -71,7 +71,7 @@ def test_what_is_no_batterys_is_left_out(wire, received, can_id, length):
 def test_a_silent_second_is_a_tick(received):
     begun = time.monotonic()
     assert [next(received), next(received)] == [None, None]
-    assert 1.8 < time.monotonic() - begun < 4
+    assert 1.8 < time.monotonic() - begun < 10
 
 
 @pytest.mark.parametrize("pause", [0.05, 0.7])
@@ -87,7 +87,7 @@ def test_ticks_come_also_where_only_foreign_frames_do_and_not_twice_as_often(wir
     begun = time.monotonic()
     try:
         assert [next(received) for _ in range(3)] == [None] * 3
-        assert 2.5 < time.monotonic() - begun < 6
+        assert 2.5 < time.monotonic() - begun < 15
     finally:
         over.set()
         foreign.join()

@@ -23,6 +23,7 @@ from .busoff import bus_off
 RELEASE = Path(os.environ["EFLEX_RELEASE"]) / "eflexcan2mqtt_x86_64.tgz"
 REAL = os.environ.get("EFLEX_CAPTURES")
 HERE = Path(__file__).parent
+MANY_BANKS = (HERE.parents[1] / "docs" / "many-banks.md").read_text()
 SERVICE = "eflexcan2mqtt"
 STATE = "/var/lib/private/eflexcan2mqtt"
 
@@ -522,6 +523,37 @@ def test_a_kill_is_followed_by_a_start(on_vcan0):
     bank.machine.run(f"kill -KILL {pid}")
     bank.machine.wait(f"systemctl is-active --quiet {SERVICE}", timeout=20)
     assert bank.pid() not in (0, pid)
+
+
+def test_a_second_bank_has_a_service_of_its_own(on_vcan0, tmp_path):
+    """By the very commands of docs/many-banks.md."""
+    bank, machine = on_vcan0, on_vcan0.machine
+    commands = re.search(r"```bash\n(sudo cp .*?)```", MANY_BANKS, re.DOTALL)[1]
+    (machine.share / "second").write_text(commands.replace("sudo ", ""))
+    machine.run("bash -e /share/second", timeout=60)
+    machine.run("ip link add dev vcan1 type vcan && ip link set vcan1 up")
+    ini = "[can]\nchannel = vcan1\n[mqtt]\ntopic = eflexbatteries/barn\nclient_id = eflex-barn\n"
+    (machine.share / "ini").write_text(ini)
+    machine.run("cat /share/ini > /etc/eflexcan2mqtt-barn.ini")
+    try:
+        machine.run(f"systemctl start {SERVICE}-barn", timeout=60)
+        log, _ = bank_log(tmp_path, 4, seed=17)
+        machine.run(f"canplayer -I {machine.put(log)} vcan1=can0", timeout=60)
+        before = len(bank.arrays())
+        bank.play(CAPTURES / "documented_example.log")
+        bank.wait_arrays(before + 1)
+        machine.wait("test $(grep -c '^eflexbatteries/barn \\[' /run/collector.output) -eq 4")
+        machine.run(
+            f"systemctl is-active {SERVICE} && systemctl is-active {SERVICE}-barn && "
+            f"test -d {STATE}-barn"
+        )
+    finally:
+        machine.run(
+            f"systemctl stop {SERVICE}-barn; ip link del vcan1; rm -rf {STATE}-barn "
+            f"/etc/eflexcan2mqtt-barn.ini /etc/systemd/system/{SERVICE}-barn.service; "
+            "systemctl daemon-reload",
+            timeout=60,
+        )
 
 
 def test_the_watchdog_ends_a_process_that_stands_still(bank):
