@@ -28,7 +28,7 @@ class Bridge:
         self.cycles = 0
         self.undecodable = 0
         self.present = 0  # batteries in the last cycle
-        self._decode = Decoder(stage)
+        self._decode = Decoder(stage).__call__  # python calls a method faster than an object
         self._cycle = Cycle()
         self._publish = publish
         self._failing: set[tuple[int, str]] = set()  # battery and field that were told
@@ -47,7 +47,8 @@ class Bridge:
                 if silent == SILENT_TICKS:
                     self._wrap(self._cycle.close())
             elif isinstance(event, Start):
-                self._wrap(self._cycle.start(event.battery))
+                if ended := self._cycle.start(event.battery):
+                    self._wrap(ended)
             else:
                 self._add(event)
         self._wrap(self._cycle.close())

@@ -87,15 +87,18 @@ class Assembler:
         devices are ignored.  Raises only what ``frames`` does: on a bus a lost frame is an
         event, not an error.
         """
-        slot_of = self._slots.get
+        slots = self._slots
         for frame in frames:
             if frame is None:
                 yield None
                 continue
             self.frames += 1
             can_id, data, time = frame
-            slot = slot_of(can_id)
-            if slot is None or len(data) != FRAME_BYTES:
+            try:
+                slot = slots[can_id]
+            except KeyError:
+                continue
+            if len(data) != FRAME_BYTES:
                 continue
             marker = data[0]
             if marker == slot.awaited:
@@ -142,7 +145,7 @@ class Assembler:
         del payload[::FRAME_BYTES]  # the markers
         block = bytes(payload)
         battery = slot.battery
-        whole = _together(slot.since, time)
+        whole = abs(time - slot.since) <= MAX_AGE_S
         if not whole:
             self.dropped[STALE] += 1
         if slot.block is STATUS:
@@ -150,13 +153,9 @@ class Assembler:
             return None
         status, battery.status = battery.status, None
         begun, battery.begun = battery.begun, None
-        if whole and status is not None and _together(status[1], time):
+        if whole and status is not None and abs(time - status[1]) <= MAX_AGE_S:
             return Record(battery.number, status[0], block, time)
         if whole:
             self.dropped[NO_STATUS if status is None else STALE] += 1
         # The STATUS of this burst never began: its CELLS are what shows that there was one.
-        return None if begun is not None and _together(begun, time) else battery.start
-
-
-def _together(earlier: float, later: float) -> bool:
-    return abs(later - earlier) <= MAX_AGE_S
+        return None if begun is not None and abs(time - begun) <= MAX_AGE_S else battery.start

@@ -44,26 +44,20 @@ class Decoder:
         ]
         # The unpacked values stand in one row, behind the record's own parts.
         places: dict[str, Place] = {STATUS.name: 0, CELLS.name: 1, TIME: 2}
-        self._structs = []
+        self._unpacks = []
         start = 3
         for block in BLOCKS:
             struct, found = _layout(block, sent, start)
-            self._structs.append(struct)
+            self._unpacks.append(struct.unpack)
             places.update(found)
             start += len(struct.unpack(bytes(block.size)))
         self._plan = [(each.key, *_way(each, places)) for each in fields]
 
     def __call__(self, record: Record) -> Reading:
         """Decode; raises DecodeError."""
-        status, cells = self._structs
-        _, status_bytes, cells_bytes, time = record
-        row = (
-            status_bytes,
-            cells_bytes,
-            time,
-            *status.unpack(status_bytes),
-            *cells.unpack(cells_bytes),
-        )
+        unpack_status, unpack_cells = self._unpacks
+        _, status, cells, time = record
+        row = (status, cells, time, *unpack_status(status), *unpack_cells(cells))
         try:
             return {
                 key: convert(row[place]) if convert else row[place]
