@@ -18,9 +18,9 @@ _TICK_S = 1.0
 class Lines:
     """The lines of a file or of stdin (``-``), without their ends, in constant memory.
 
-    A line that is longer than LONGEST is cut.  ``live`` is whether something may still
-    be writing.  ``size`` and ``position`` are in bytes, ``size`` 0 if there is none.
-    Raises OSError with the file's name.
+    They can be read once.  One that is longer than LONGEST is cut.  ``live`` is whether
+    something may still be writing.  ``size`` and ``position`` are in bytes, ``size`` 0 if
+    there is none.  Raises OSError with the file's name.
     """
 
     def __init__(self, name: str) -> None:
@@ -34,6 +34,13 @@ class Lines:
         self.position = 0
 
     def __iter__(self) -> Iterator[bytes | None]:
+        try:
+            yield from self._read()
+        finally:
+            if self.name != STDIN:
+                os.close(self._file)
+
+    def _read(self) -> Iterator[bytes | None]:
         rest = b""
         while True:
             if self.live and not select.select([self._file], [], [], _TICK_S)[0]:
