@@ -30,9 +30,10 @@ BROKER = {"paho", *(f"sinks.{name}" for name in ("client", "link", "mqtt", "outb
 
 
 def loaded(folder, *arguments, ini=""):
-    """The rooms of ours and the dear modules that a run has loaded, stopped once it says something.
+    """The rooms of ours and the dear modules that a run has loaded.
 
-    By then it has what it needs: arrays come out, or the missing broker or bus is told.
+    What does not end by itself is stopped once it says something: by then it has what it
+    needs, for arrays come out, or the missing broker or bus is told.
     """
     (folder / "eflexcan2mqtt.ini").write_text(f"[mqtt]\nport = {free_port()}\n{ini}")
     process = subprocess.Popen(
@@ -46,7 +47,8 @@ def loaded(folder, *arguments, ini=""):
     late.start()
     said = process.stdout.readline()
     late.cancel()
-    process.send_signal(signal.SIGTERM)
+    if LOG not in arguments:
+        process.send_signal(signal.SIGTERM)
     said += process.communicate(timeout=20)[0]
     modules = {name.removeprefix("eflexcan2mqtt.") for name in json.loads(said.splitlines()[-1])}
     rooms = {name for name in modules if name.startswith(("sources.", "sinks."))}
