@@ -15,7 +15,7 @@ from tests.program import LOG
 
 CODE = (
     "import json, sys; from eflexcan2mqtt.cli import main; status = main();"
-    "print(json.dumps(sorted(sys.modules)), file=sys.stderr); sys.exit(status)"
+    "json.dump(sorted(sys.modules), open('modules.json', 'w')); sys.exit(status)"
 )
 DEAR = {
     *("can", "paho", "rich", "prometheus_client"),
@@ -45,12 +45,13 @@ def loaded(folder, *arguments, ini=""):
     )
     late = threading.Timer(20, process.kill)
     late.start()
-    said = process.stdout.readline()
+    process.stdout.readline()
     late.cancel()
     if LOG not in arguments:
         process.send_signal(signal.SIGTERM)
-    said += process.communicate(timeout=20)[0]
-    modules = {name.removeprefix("eflexcan2mqtt.") for name in json.loads(said.splitlines()[-1])}
+    process.communicate(timeout=20)
+    found = json.loads((folder / "modules.json").read_text())
+    modules = {name.removeprefix("eflexcan2mqtt.") for name in found}
     rooms = {name for name in modules if name.startswith(("sources.", "sinks."))}
     return rooms | modules & DEAR
 
