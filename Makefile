@@ -4,7 +4,7 @@
 # make fuzz   the properties with many more examples; SEED=1
 # make dist   the release tarballs (as root; ARCHES=x86_64 for one of them)
 # make system-test   everything that needs a kernel and systemd, in an emulated machine (as root)
-# make bench   what it costs, into bench/RESULTS.md (half an hour, as root)
+# make bench   what it costs, into bench/RESULTS.md (20 minutes, as root)
 # make ha-test   a real Home Assistant shows the bank (needs Python 3.13)
 # make web-test   the page in a real Chromium, its metrics in a real Prometheus
 # make influx-test   mosquitto, Node-RED and InfluxDB keep every point
