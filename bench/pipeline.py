@@ -27,7 +27,7 @@ from .report import Claim, Part
 BATTERIES = 14
 CYCLES = 200
 NOW = 1.7e9
-TURNS = 7
+TURNS = 15
 LIMIT = 1.6
 
 
