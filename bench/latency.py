@@ -116,18 +116,17 @@ def _bare(port: int, qos: int, arrived: Arrived) -> list[float]:
     client.connect("127.0.0.1", port)
     client.loop_start()
 
+    payload = b"x" * ARRAY_BYTES
+
     def one_message() -> float:
         sent = time.monotonic()
-        client.publish(TOPIC, _bare_payload, qos)
+        client.publish(TOPIC, payload, qos)
         return sent
 
     times = _times(one_message, arrived)
     client.disconnect()
     client.loop_stop()
     return times
-
-
-_bare_payload = b"x" * ARRAY_BYTES
 
 
 def _times(send: Callable[[], float], arrived: Arrived) -> list[float]:

@@ -83,11 +83,9 @@ def _read(path: str) -> str:
 
 
 def _shown(value: object) -> str:
-    return (
-        f"{value:.3g}"
-        if isinstance(value, float) and value < 100
-        else (f"{value:.0f}" if isinstance(value, float) else str(value))
-    )
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
 def _line(cells: Iterable[str], widths: list[int]) -> str:
