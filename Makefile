@@ -23,7 +23,7 @@ BROKER = mosquitto mosquitto_sub mosquitto_passwd openssl
   bench release
 
 demo: $(VENV)/installed mosquitto
-	$(VENV)/bin/python -m tests.demo $(if $(SECONDS),--seconds $(SECONDS))
+	$(VENV)/bin/python -m tests.support.demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: $(VENV)/installed-test mosquitto
 	$(VENV)/bin/python -m pytest --cov $(TESTS)
@@ -37,11 +37,11 @@ SEED = 1
 
 fuzz: $(VENV)/installed-test
 	$(VENV)/bin/python -m pytest --hypothesis-profile=long --hypothesis-seed=$(SEED) tests/protocol \
-	  tests/sources/test_candump.py tests/sources/test_lines.py tests/test_config.py \
-	  tests/sinks/test_spool.py tests/sinks/test_outbox.py tests/test_bridge.py $(TESTS)
+	  tests/sources/test_candump.py tests/sources/test_lines.py tests/settings \
+	  tests/sinks/mqtt tests/test_bridge.py $(TESTS)
 
 dist:
-	$(SUDO) dist/build.sh $(ARCHES)
+	$(SUDO) packaging/build.sh $(ARCHES)
 
 # Where the release that is tested and measured is made: what dist/ holds stays as it is.
 RELEASE = $(or $(EFLEX_SYSTEM_CACHE),$(HOME)/.cache/eflexcan2mqtt)/release
@@ -57,7 +57,7 @@ bench: $(VENV)/installed-test mosquitto release
 	EFLEX_RELEASE=$(RELEASE) $(VENV)/bin/python -m bench $(BENCH)
 
 release:
-	EFLEX_DIST_OUT=$(RELEASE) dist/build.sh x86_64
+	EFLEX_DIST_OUT=$(RELEASE) packaging/build.sh x86_64
 
 web-test: $(VENV)/installed-web mosquitto
 	@command -v chromium >/dev/null && command -v promtool >/dev/null || \
@@ -141,7 +141,7 @@ lock: $(VENV)/installed
 	$(VENV)/bin/pip install --quiet uv
 	$(LOCK) --output-file requirements.lock
 	$(LOCK) --group test --output-file requirements-test.lock
-	$(VENV)/bin/uv pip compile dist/requirements-build.in --constraint requirements.lock --quiet \
+	$(VENV)/bin/uv pip compile packaging/requirements-build.in --constraint requirements.lock --quiet \
 	  --universal --python-version 3.11 --generate-hashes --no-header \
-	  --output-file dist/requirements-build.lock
+	  --output-file packaging/requirements-build.lock
 	$(LOCK) --group lint --output-file requirements-lint.lock

@@ -48,13 +48,13 @@ architecture() {
 
 check_source() {
     if [ -f "$here/VERSION" ]; then
-        kind=tarball
+        kind=tarball packaging=
         read -r version built <"$here/VERSION"
         [ "$built" = "$(architecture)" ] || [ -n "$root" ] ||
             die "this release is for $built, the machine is $(architecture)"
         [ -x "$here/eflexcan2mqtt/eflexcan2mqtt" ] || die "the release is not complete: unpack it again"
     elif [ -f "$here/main.py" ]; then
-        kind=checkout
+        kind=checkout packaging=packaging/
         version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "$here/eflexcan2mqtt/__init__.py")
         python3 -c 'import venv, ensurepip' 2>/dev/null ||
             die "needs python3 with venv: apt install python3-venv"
@@ -98,7 +98,7 @@ place_settings() {
     if [ ! -e "$root$password" ]; then
         install -D -m 600 /dev/null "$root$password"
     fi
-    install -D -m 644 "$here/eflexcan2mqtt.conf" "$root$sysctl"
+    install -D -m 644 "$here/${packaging}eflexcan2mqtt.conf" "$root$sysctl"
     install -D -m 644 "$here/eflexcan2mqtt.service" "$root$unit"
 }
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from tests.bank import FRAMES_PER_BURST
+from tests.support.bank import FRAMES_PER_BURST
 
 from . import running
 from .report import Claim, Part

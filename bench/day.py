@@ -7,7 +7,7 @@ import sys
 import time
 from statistics import median
 
-from tests.program import MAIN
+from tests.support.program import MAIN
 
 from . import running
 from .report import Claim, Part

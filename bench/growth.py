@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from eflexcan2mqtt.sources import simulator
 from eflexcan2mqtt.sources.simulator import CYCLE_S
-from tests.bank import FRAMES_PER_BURST
-from tests.broker import Broker
-from tests.program import MAIN
+from tests.support.bank import FRAMES_PER_BURST
+from tests.support.broker import Broker
+from tests.support.program import MAIN
 
 from . import pipeline, running
 from .daemon import frame_cost

@@ -16,9 +16,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from eflexcan2mqtt.sources import simulator
 from eflexcan2mqtt.sources.socketcan import GATHER_S
-from tests.bank import FRAMES_PER_BURST, candump_line
-from tests.broker import Broker
-from tests.program import MAIN
+from tests.support.bank import FRAMES_PER_BURST, candump_line
+from tests.support.broker import Broker
+from tests.support.program import MAIN
 
 from . import running
 from .report import Claim, Part

@@ -20,7 +20,7 @@ from eflexcan2mqtt.protocol.fields import STAGES, shown
 from eflexcan2mqtt.protocol.values import PROBES
 from eflexcan2mqtt.sinks.text_lines import to_json
 from eflexcan2mqtt.sources import simulator
-from tests.bank import FRAMES_PER_BURST
+from tests.support.bank import FRAMES_PER_BURST
 
 from .report import Claim, Part
 

@@ -17,9 +17,9 @@ from itertools import islice
 from pathlib import Path
 
 from eflexcan2mqtt.sources import simulator
-from tests.bank import FRAMES_PER_BURST, candump_line
-from tests.broker import Broker
-from tests.program import MAIN
+from tests.support.bank import FRAMES_PER_BURST, candump_line
+from tests.support.broker import Broker
+from tests.support.program import MAIN
 
 TELL_S = 30.0
 END_S = 300.0

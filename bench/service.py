@@ -11,7 +11,7 @@ from statistics import median, quantiles
 
 from eflexcan2mqtt.sources import simulator
 from eflexcan2mqtt.sources.simulator import CYCLE_S
-from tests.bank import FRAMES_PER_BURST
+from tests.support.bank import FRAMES_PER_BURST
 from tests.system.machine import Machine
 
 from . import running

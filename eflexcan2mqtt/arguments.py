@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from . import __version__
-from .bank import BANK
+from .protocol.bank import BANK
 from .protocol.blocks import BATTERIES
 from .protocol.fields import STAGES
 from .protocol.values import Serial

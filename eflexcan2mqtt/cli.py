@@ -15,18 +15,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import logs, publishing, systemd
+from . import publishing
 from .arguments import BUS, LOG, SIMULATOR, Options, parse
 from .bridge import Bridge, Publish
-from .config import DEFAULT_PATHS, Config, ConfigError, exposed_secrets, load
-from .config import Spool as SpoolConfig
+from .process import logs, systemd
+from .process.stop import Stop, Stopped, end_with_any_thread
 from .protocol.blocks import Frame
 from .protocol.fields import EXPERIMENTAL
-from .stop import Stop, Stopped, end_with_any_thread
+from .settings import secrets
+from .settings.load import DEFAULT_PATHS, ConfigError, load
+from .settings.schema import Config
+from .settings.schema import Spool as SpoolConfig
 
 if TYPE_CHECKING:
-    from .sinks.homeassistant import Discovery
-    from .sinks.spool import Spool
+    from .sinks.homeassistant.discovery import Discovery
+    from .sinks.mqtt.spool import Spool
     from .sinks.web.board import Board
     from .sinks.web.server import Web
 
@@ -114,7 +117,7 @@ def _config(options: Options) -> Config:
     config = Config()
     if path:
         config = load(path)
-        for file in exposed_secrets(path, config.mqtt):
+        for file in secrets.exposed(path, config.mqtt):
             sys.stderr.write(f"{file}: everybody here may read the password or key in it\n")
     if options.fields:
         config = replace(config, mqtt=replace(config.mqtt, fields=options.fields))
@@ -124,7 +127,7 @@ def _config(options: Options) -> Config:
 
 
 def _anonymize(source: Path, target: Path) -> int:
-    from .anonymize import anonymize
+    from .commands.anonymize import anonymize
 
     batteries = anonymize(source, target)
     sys.stdout.write(f"{target}: {batteries} serial numbers replaced\n")
@@ -132,7 +135,7 @@ def _anonymize(source: Path, target: Path) -> int:
 
 
 def _forget(config: Config, battery_id: str) -> int:
-    from .forget import forget
+    from .commands.forget import forget
 
     good, text = forget(config, battery_id)
     (sys.stdout if good else sys.stderr).write(f"{text}\n")
@@ -140,7 +143,7 @@ def _forget(config: Config, battery_id: str) -> int:
 
 
 def _check(options: Options, config: Config) -> int:
-    from . import check
+    from .commands import check
 
     findings = [check.Finding(True, f"{_ini_path(options) or 'no INI'}: the settings are good")]
     if options.input.kind == BUS:
@@ -171,7 +174,7 @@ def _open(options: Options, config: Config, stack: ExitStack) -> Source:
 
         recorded, waits = simulator.frames(int(name), time.time()), not speed
     else:
-        from .progress import Progress
+        from .process.progress import Progress
         from .sources.candump import Candump
         from .sources.lines import Lines
 
@@ -230,7 +233,7 @@ def _to_bytes(options: Options, config: Config, stop: Stop, source: Source) -> i
 
 
 def _to_mqtt(_: Options, config: Config, stop: Stop, source: Source) -> int:
-    from .sinks.mqtt import MqttSink
+    from .sinks.mqtt.sink import MqttSink
 
     deaths = end_with_any_thread()
     # What can wait needs no spool, and what is played again needs none either.
@@ -284,7 +287,7 @@ def _to_mqtt(_: Options, config: Config, stop: Stop, source: Source) -> int:
 def _discovery(config: Config) -> Discovery | None:
     if not config.homeassistant.discovery:
         return None
-    from .sinks.homeassistant import Discovery
+    from .sinks.homeassistant.discovery import Discovery
 
     return Discovery(config.homeassistant, config.mqtt)
 
@@ -307,8 +310,8 @@ def _open_spool(config: SpoolConfig) -> Spool | None:
         directory = os.environ.get("STATE_DIRECTORY", "")
     if not directory:
         return None
-    from .sinks.outbox import SpoolError
-    from .sinks.spool import Spool
+    from .sinks.mqtt.outbox import SpoolError
+    from .sinks.mqtt.spool import Spool
 
     try:
         spool = Spool(Path(directory), config.max_mb, config.max_age_days)

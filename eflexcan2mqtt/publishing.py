@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 
 from .bridge import Publish
+from .process.stop import Stop, Stopped
 from .protocol.decode import Reading
-from .stop import Stop, Stopped
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ import sys
 import pytest
 from hypothesis import settings
 
-from .broker import Broker, Subscriber
-from .program import MAIN
+from .support.broker import Broker, Subscriber
+from .support.program import MAIN
 
 # A busy machine is no bug.
 settings.register_profile("unhurried", deadline=None)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from eflexcan2mqtt.bridge import Bridge
 from eflexcan2mqtt.protocol.fields import field
 
-from .bank import CYCLE_S, START, STATUS_FRAMES, cycles, published, sent, summary
+from .support.bank import CYCLE_S, START, STATUS_FRAMES, cycles, published, sent, summary
 
 
 def frames_of(bursts):

@@ -16,7 +16,7 @@ from eflexcan2mqtt.sinks.text_lines import to_json
 from eflexcan2mqtt.sources.candump import Candump
 from eflexcan2mqtt.sources.lines import Lines
 
-from .bank import CAPTURES, published
+from .support.bank import CAPTURES, published
 
 FOLDERS = [CAPTURES, *(Path(each) for each in [os.environ.get("EFLEX_CAPTURES", "")] if each)]
 LOGS = [log for folder in FOLDERS for log in sorted(folder.glob("*.log"))]

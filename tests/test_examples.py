@@ -9,7 +9,7 @@ from pathlib import Path
 
 from eflexcan2mqtt.protocol.fields import FIELDS
 from eflexcan2mqtt.sinks.text_lines import to_influx
-from tests.bank import published, sent
+from tests.support.bank import published, sent
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -16,6 +16,7 @@ from eflexcan2mqtt import __version__
 
 HOME = Path(__file__).parents[1]
 PROGRAM = "usr/local/bin/eflexcan2mqtt"
+SYSCTL = "packaging/eflexcan2mqtt.conf"
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def release(tmp_path):
     program = folder / "eflexcan2mqtt/eflexcan2mqtt"
     program.write_text("#!/bin/sh\necho frozen\n")
     program.chmod(0o755)
-    for name in ("install.sh", "eflexcan2mqtt.ini", "eflexcan2mqtt.service", "eflexcan2mqtt.conf"):
+    for name in ("install.sh", "eflexcan2mqtt.ini", "eflexcan2mqtt.service", SYSCTL):
         shutil.copy(HOME / name, folder)
     (folder / "VERSION").write_text("9.9 x86_64\n")
     return folder
@@ -68,7 +69,7 @@ def test_it_puts_everything_in_its_place_and_says_what_is_next(install, root):
     for name, place in (
         ("eflexcan2mqtt.ini", "etc/eflexcan2mqtt.ini"),
         ("eflexcan2mqtt.service", "etc/systemd/system/eflexcan2mqtt.service"),
-        ("eflexcan2mqtt.conf", "etc/sysctl.d/10-eflexcan2mqtt.conf"),
+        (SYSCTL, "etc/sysctl.d/10-eflexcan2mqtt.conf"),
     ):
         assert (root / place).read_bytes() == (HOME / name).read_bytes()
     secret = root / "etc/eflexcan2mqtt.password"
@@ -171,7 +172,7 @@ def test_shellcheck_has_nothing_to_say():
     if not shutil.which("shellcheck"):
         assert not os.environ.get("CI"), "shellcheck is missing"
         pytest.skip("no shellcheck here")
-    scripts = ["install.sh", "dist/build.sh", "tests/system/image.sh", ".ci/run"]
+    scripts = ["install.sh", "packaging/build.sh", "tests/system/image.sh", ".ci/run"]
     done = subprocess.run(
         ["shellcheck", *scripts], cwd=HOME, capture_output=True, text=True, check=False
     )

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker import wait_until
-from tests.program import mqtt_ini, stop
+from tests.support.broker import wait_until
+from tests.support.program import mqtt_ini, stop
 
 BRIDGE = (Path(__file__).parents[1] / "examples" / "mosquitto-bridge.conf").read_text()
 BANKS = ("eflex/home/house", "eflex/home/barn")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from eflexcan2mqtt import __version__
-from eflexcan2mqtt.config import Config
 from eflexcan2mqtt.protocol.fields import FIELDS, STAGES
+from eflexcan2mqtt.settings.schema import Config
 
 HOME = Path(__file__).parents[1]
 README = (HOME / "README.md").read_text()

@@ -95,7 +95,7 @@ def gathered(counter: Counter) -> None:
 
 
 def ours(counter: Counter) -> None:
-    from eflexcan2mqtt.config import Can
+    from eflexcan2mqtt.settings.schema import Can
     from eflexcan2mqtt.sources import can_bus
 
     take = counter.take

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from struct import calcsize
 from typing import TextIO
 
-from ..bank import remember
+from ..protocol.bank import remember
 from ..protocol.blocks import BLOCKS, PAYLOAD_BYTES, Block
 from ..protocol.decode import Reading
 from ..protocol.fields import FIELDS, TIME, Derived, Field

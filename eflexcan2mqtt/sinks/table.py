@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.table import Table as Grid
 from rich.text import Text
 
-from ..bank import power, remember, spread, totals
+from ..protocol.bank import power, remember, spread, totals
 from ..protocol.decode import Reading
 
 FAR_MV = 20

@@ -12,8 +12,8 @@ from contextlib import suppress
 
 import can
 
-from ..config import Can
 from ..protocol.blocks import BLOCKS, FRAME_BYTES, OUR_IDS, TICK_S, Frame
+from ..settings.schema import Can
 
 # What python-can's interfaces raise.  The last four come from those that parse what a
 # serial adapter sends without checking it, and from settings they cannot use or lack.

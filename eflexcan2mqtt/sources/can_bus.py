@@ -10,8 +10,8 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 
-from ..config import Can
 from ..protocol.blocks import SILENT_TICKS, TICK_S, Frame
+from ..settings.schema import Can
 from . import socketcan
 
 log = logging.getLogger(__name__)

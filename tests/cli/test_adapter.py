@@ -7,8 +7,8 @@ import os
 import pty
 import time
 
-from tests.bank import sent
-from tests.program import STOP_S, reads, stop
+from tests.support.bank import sent
+from tests.support.program import STOP_S, reads, stop
 
 
 def test_a_serial_adapter_is_a_bus_of_python_can(start, tmp_path):

@@ -8,9 +8,9 @@ import subprocess
 import sys
 import time
 
-from tests.bank import CAPTURES, START, candump_line, cycles, sent
-from tests.broker import free_port, wait_until
-from tests.program import MAIN, STOP_S, mqtt_ini, stop
+from tests.support.bank import CAPTURES, START, candump_line, cycles, sent
+from tests.support.broker import free_port, wait_until
+from tests.support.program import MAIN, STOP_S, mqtt_ini, stop
 
 
 def test_a_log_reaches_the_broker_byte_for_byte_and_it_ends_well(run, broker, subscribe, tmp_path):
@@ -90,7 +90,7 @@ def test_the_death_of_a_thread_ends_the_process_with_a_failure(tmp_path):
     """An exception in a callback of paho would otherwise leave a daemon that sends nothing."""
     ini = mqtt_ini(tmp_path, free_port())
     code = (
-        "import sys; from eflexcan2mqtt.sinks import mqtt;"
+        "import sys; from eflexcan2mqtt.sinks.mqtt import sink as mqtt;"
         "mqtt.MqttSink._on_pre_connect = lambda *_: 1 / 0;"
         "from eflexcan2mqtt.cli import main;"
         f"sys.exit(main(['-c', {str(ini)!r}, '--input', 'simulator:1']))"

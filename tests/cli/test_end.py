@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.broker import free_port, wait_until
-from tests.program import LOG, MAIN, STOP_S, mqtt_ini, stop
+from tests.support.broker import free_port, wait_until
+from tests.support.program import LOG, MAIN, STOP_S, mqtt_ini, stop
 
 
 def test_a_reader_that_has_seen_enough_ends_it_without_a_traceback(tmp_path):

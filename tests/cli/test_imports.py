@@ -10,8 +10,8 @@ import threading
 
 import pytest
 
-from tests.broker import free_port
-from tests.program import LOG
+from tests.support.broker import free_port
+from tests.support.program import LOG
 
 CODE = (
     "import json, sys; from eflexcan2mqtt.cli import main; status = main();"
@@ -26,7 +26,12 @@ DEAR = {
 LINES = {"sinks.text_lines"}
 FILE = {"sources.candump", "sources.lines", "sources.pace"}
 SIMULATOR = {"sources.pace", "sources.simulator", "sources.simulated_bank"}
-BROKER = {"paho", *(f"sinks.{name}" for name in ("client", "link", "mqtt", "outbox", "text_lines"))}
+BROKER = {
+    "paho",
+    "sinks.mqtt",
+    "sinks.text_lines",
+    *(f"sinks.mqtt.{name}" for name in ("client", "link", "outbox", "sink")),
+}
 
 
 def loaded(folder, *arguments, ini=""):
@@ -75,9 +80,16 @@ def test_an_input_and_an_output_load_what_they_use(tmp_path, arguments, expected
 @pytest.mark.parametrize(
     ("ini", "more"),
     [
-        ("[spool]\ndirectory = spool\n", {"sqlite3", "sinks.spool"}),
+        ("[spool]\ndirectory = spool\n", {"sqlite3", "sinks.mqtt.spool"}),
         ("[logging]\nlog_dir = logs\n", {"logging.handlers"}),
-        ("[homeassistant]\ndiscovery = yes\n", {"sinks.homeassistant", "sinks.entities"}),
+        (
+            "[homeassistant]\ndiscovery = yes\n",
+            {
+                "sinks.homeassistant",
+                "sinks.homeassistant.discovery",
+                "sinks.homeassistant.entities",
+            },
+        ),
     ],
 )
 def test_a_setting_loads_what_it_asks_for(tmp_path, ini, more):

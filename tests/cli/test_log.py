@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 
-from tests.bank import CAPTURES
-from tests.program import LOG, MAIN, mqtt_ini
+from tests.support.bank import CAPTURES
+from tests.support.program import LOG, MAIN, mqtt_ini
 
 
 def test_the_log_goes_to_stderr_and_to_a_rotating_file(run, tmp_path):
@@ -23,7 +23,8 @@ def test_the_log_goes_to_stderr_and_to_a_rotating_file(run, tmp_path):
 
 def test_the_log_file_rotates_at_512_kib_and_five_are_kept(tmp_path):
     code = (
-        "import logging; from eflexcan2mqtt import logs; from eflexcan2mqtt.config import Logging;"
+        "import logging; from eflexcan2mqtt.process import logs;"
+        "from eflexcan2mqtt.settings.schema import Logging;"
         "logs.start(Logging(log_dir='.'), False);"
         "[logging.getLogger('x').info('y' * 1000) for _ in range(5000)]"
     )

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bank import candump_line, cycles
-from tests.program import LOG, MAIN
+from tests.support.bank import candump_line, cycles
+from tests.support.program import LOG, MAIN
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ import pytest
 
 from eflexcan2mqtt import __version__
 from eflexcan2mqtt.protocol.fields import STAGES, shown
-from tests.bank import CAPTURES, candump_line, cycles
-from tests.program import DOCUMENTED, LOG, MAIN, STOP_S, stop
+from tests.support.bank import CAPTURES, candump_line, cycles
+from tests.support.program import DOCUMENTED, LOG, MAIN, STOP_S, stop
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in CAPTURES.glob("*.json")))

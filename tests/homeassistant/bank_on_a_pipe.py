@@ -15,8 +15,8 @@ from eflexcan2mqtt.protocol.blocks import burst
 from eflexcan2mqtt.protocol.decode import Decoder, encode
 from eflexcan2mqtt.sources.simulated_bank import Bank
 from eflexcan2mqtt.sources.simulator import CYCLE_S
-from tests.bank import candump_line
-from tests.program import MAIN
+from tests.support.bank import candump_line
+from tests.support.program import MAIN
 
 BATTERIES = 15
 

@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.broker import free_port
+from tests.support.broker import free_port
 
 BIN = Path(os.environ.get("EFLEX_HASS_BIN", "/nowhere"))
 """Where the environment with Home Assistant has its programs; make ha-test says it."""

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.broker import Broker
-from tests.program import MAIN, mqtt_ini
+from tests.support.broker import Broker
+from tests.support.program import MAIN, mqtt_ini
 
 from .hass import Hass
 

@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.broker import free_port
+from tests.support.broker import free_port
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[1] / "examples"

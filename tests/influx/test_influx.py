@@ -14,9 +14,9 @@ import pytest
 
 from eflexcan2mqtt.sinks.text_lines import to_influx
 from eflexcan2mqtt.sources import simulator
-from tests.bank import EXAMPLE, candump_line
-from tests.broker import Broker, wait_until
-from tests.program import MAIN, mqtt_ini
+from tests.support.bank import EXAMPLE, candump_line
+from tests.support.broker import Broker, wait_until
+from tests.support.program import MAIN, mqtt_ini
 
 from .servers import EXAMPLES, Influx, NodeRed
 

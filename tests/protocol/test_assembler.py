@@ -21,7 +21,7 @@ from eflexcan2mqtt.protocol.assembler import (
 )
 from eflexcan2mqtt.protocol.blocks import OUR_IDS
 from eflexcan2mqtt.protocol.decode import Decoder
-from tests.bank import CYCLE_S, START, STATUS_FRAMES, cycles, sent
+from tests.support.bank import CYCLE_S, START, STATUS_FRAMES, cycles, sent
 
 
 def fed(frames):

@@ -16,7 +16,7 @@ from eflexcan2mqtt.protocol.assembler import Record
 from eflexcan2mqtt.protocol.blocks import CELLS, STATUS
 from eflexcan2mqtt.protocol.decode import DecodeError, Decoder, encode
 from eflexcan2mqtt.protocol.fields import FIELDS, STAGES, Field, field
-from tests.bank import EXAMPLE
+from tests.support.bank import EXAMPLE
 
 
 def numbers(of: Field) -> st.SearchStrategy[int]:

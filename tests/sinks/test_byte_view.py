@@ -7,8 +7,8 @@ import re
 
 from eflexcan2mqtt.protocol.blocks import BLOCKS
 from eflexcan2mqtt.sinks.byte_view import LETTERS, ByteView
-from tests.bank import published, sent
-from tests.program import LOG
+from tests.support.bank import published, sent
+from tests.support.program import LOG
 
 FIRST = """\
 battery 1  2299075F9999  1715987139

@@ -19,9 +19,9 @@ import pyte
 import pytest
 
 from eflexcan2mqtt.sinks.table import Table
-from tests.bank import EXAMPLE, published, sent
-from tests.broker import wait_until
-from tests.program import LOG, MAIN
+from tests.support.bank import EXAMPLE, published, sent
+from tests.support.broker import wait_until
+from tests.support.program import LOG, MAIN
 
 LEAVE = b"\x1b[?1049l"
 SHOW_CURSOR = b"\x1b[?25h"
@@ -117,7 +117,7 @@ def test_ctrl_c_gives_the_terminal_back_with_the_last_table_in_it(terminal):
 
 
 def test_the_demo_shows_what_a_subscriber_receives_and_where_the_page_is(terminal):
-    shown = terminal("--seconds", 8, program=("-m", "tests.demo"))
+    shown = terminal("--seconds", 8, program=("-m", "tests.support.demo"))
     wait_until(lambda: len(shown.rows()) == 14, "14 batteries")
     wait_until(lambda: "the page: http://127.0.0.1:" in shown.text, "the address")
     page = re.search(r"http://[\d.:]+", shown.text)[0]

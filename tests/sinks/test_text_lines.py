@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eflexcan2mqtt.sinks.text_lines import to_influx
-from tests.bank import EXAMPLE
-from tests.program import LOG
+from tests.support.bank import EXAMPLE
+from tests.support.program import LOG
 
 FIRST = (
     "eflex,battery_id=2299075F9999 battery_number=1,batteries_in_system=14,battery_soc=71,"

@@ -9,10 +9,10 @@ import time
 import can
 import pytest
 
-from eflexcan2mqtt.config import Can
 from eflexcan2mqtt.protocol.blocks import OUR_IDS
+from eflexcan2mqtt.settings.schema import Can
 from eflexcan2mqtt.sources import adapter, can_bus
-from tests.bank import sent
+from tests.support.bank import sent
 
 FRAME = sent(1)[0]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from eflexcan2mqtt.protocol.blocks import OUR_IDS
 from eflexcan2mqtt.sources.candump import LINES_PER_PROGRESS, Candump
 from eflexcan2mqtt.sources.lines import LONGEST
-from tests.bank import candump_line, sent
+from tests.support.bank import candump_line, sent
 
 DATA = "01010E0213FFFD47"
 SPACED = "01 01 0E 02 13 FF FD 47"

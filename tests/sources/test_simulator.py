@@ -10,7 +10,7 @@ from eflexcan2mqtt.protocol.assembler import Assembler, Record
 from eflexcan2mqtt.protocol.decode import Decoder
 from eflexcan2mqtt.sources import simulator
 from eflexcan2mqtt.sources.simulated_bank import Bank
-from tests.bank import CYCLE_S, FRAMES_PER_BURST, START, published
+from tests.support.bank import CYCLE_S, FRAMES_PER_BURST, START, published
 
 HOURS = 30
 

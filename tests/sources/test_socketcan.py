@@ -14,7 +14,7 @@ import pytest
 
 from eflexcan2mqtt.protocol.blocks import OUR_IDS
 from eflexcan2mqtt.sources import socketcan
-from tests.bank import sent
+from tests.support.bank import sent
 
 LOOPBACK = "lo"
 EXTENDED, REMOTE, ERROR = 0x8000_0000, 0x4000_0000, 0x2000_0000

@@ -20,11 +20,11 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from eflexcan2mqtt.sinks.mqtt import IN_FLIGHT
+from eflexcan2mqtt.sinks.mqtt.sink import IN_FLIGHT
 from eflexcan2mqtt.sources import simulator
-from tests.bank import CYCLE_S, FRAMES_PER_BURST, START, candump_line, published
-from tests.broker import Broker, wait_until
-from tests.program import MAIN
+from tests.support.bank import CYCLE_S, FRAMES_PER_BURST, START, candump_line, published
+from tests.support.broker import Broker, wait_until
+from tests.support.program import MAIN
 
 BATTERIES = 3
 PACE = 10

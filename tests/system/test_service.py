@@ -16,8 +16,8 @@ import pytest
 
 from eflexcan2mqtt.protocol.assembler import INCOMPLETE, NO_STATUS, STALE
 from eflexcan2mqtt.sources import simulator
-from tests.bank import CAPTURES, FRAMES_PER_BURST, candump_line, published
-from tests.program import ORIGINAL_INI
+from tests.support.bank import CAPTURES, FRAMES_PER_BURST, candump_line, published
+from tests.support.program import ORIGINAL_INI
 
 from .busoff import bus_off
 

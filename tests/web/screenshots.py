@@ -13,8 +13,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.broker import Broker, free_port
-from tests.program import MAIN, mqtt_ini
+from tests.support.broker import Broker, free_port
+from tests.support.program import MAIN, mqtt_ini
 
 from .test_page import CHROMIUM
 

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.broker import Broker, free_port, wait_until
 from tests.homeassistant.bank_on_a_pipe import BATTERIES, Fed, readings
-from tests.program import mqtt_ini
+from tests.support.broker import Broker, free_port, wait_until
+from tests.support.program import mqtt_ini
 
 CHROMIUM = "/usr/bin/chromium"
 PHONE = {"width": 390, "height": 844}

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.broker import Broker, free_port, wait_until
 from tests.homeassistant.bank_on_a_pipe import BATTERIES, Fed, readings
-from tests.program import mqtt_ini
+from tests.support.broker import Broker, free_port, wait_until
+from tests.support.program import mqtt_ini
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ...bank import remember, spread, totals
+from ...protocol.bank import remember, spread, totals
 from ...protocol.decode import Reading
 from ..text_lines import to_json
 

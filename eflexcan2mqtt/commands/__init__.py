@@ -1,0 +1,1 @@
+"""What the program does besides running; each returns findings and prints nothing."""

@@ -1,0 +1,59 @@
+"""A candump log in, the same log out with other serial numbers. Nothing else changes.
+
+The serial number is the whole of one frame, so a line at a time is enough.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ..protocol.blocks import PAYLOAD_BYTES, STATUS
+from ..protocol.fields import field
+from ..protocol.values import Serial
+
+_SERIAL = field("battery_id")
+_MARKER = STATUS.markers[_SERIAL.offset // PAYLOAD_BYTES]
+
+# A frame with that marker in a line as candump -L or as candump prints it, even if it is cut off;
+# behind it the screen may show the bytes as text.
+_LINE = re.compile(
+    rb"(?P<head>(?:.*\s|)(?:%02X)[1-9A-F](?:#|\s+\[\d\]\s+)%02X)"
+    rb"(?P<data>(?:\s?[0-9A-F]{1,2}){1,7})(?P<rest>.*)" % (STATUS.base_id >> 4, _MARKER),
+    re.DOTALL | re.IGNORECASE,
+)
+_TEXT = re.compile(rb"'.*'", re.DOTALL)
+_DIGIT = re.compile(rb"[0-9A-Fa-f]")
+
+LONGEST = 65_536
+
+
+def anonymize(source: Path, target: Path) -> int:
+    """Write a log without its serial numbers; returns how many batteries it holds.
+
+    Each battery has one made-up number throughout.  Raises OSError, also when ``target`` is
+    there already.
+    """
+    numbers: dict[bytes, bytes] = {}
+    with source.open("rb") as lines, target.open("xb") as masked:
+        masked.writelines(_masked(iter(lambda: lines.readline(LONGEST), b""), numbers))
+    return len(numbers)
+
+
+def _masked(lines: Iterable[bytes], numbers: dict[bytes, bytes]) -> Iterator[bytes]:
+    for line in lines:
+        found = _LINE.fullmatch(line)
+        if found is None:
+            yield line
+            continue
+        digits = b"".join(_DIGIT.findall(found["data"]))
+        # What is cut off tells no battery, but a part of its number.
+        other = b"0" * len(digits)
+        if len(digits) == 2 * PAYLOAD_BYTES:
+            made_up = Serial().encode(f"2200000F{len(numbers) + 1:04d}").hex().upper().encode()
+            other = numbers.setdefault(digits.upper(), made_up)
+        each = iter(other.decode())
+        data = _DIGIT.sub(lambda _, each=each: next(each).encode(), found["data"])
+        rest = _TEXT.sub(lambda text: b"'" + b"." * (len(text[0]) - 2) + b"'", found["rest"])
+        yield found["head"] + data + rest

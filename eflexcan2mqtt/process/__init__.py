@@ -1,0 +1,1 @@
+"""What is asked of any service: signals, systemd, the log."""

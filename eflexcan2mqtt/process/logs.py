@@ -1,0 +1,59 @@
+"""Where log lines go, and what the process weighs."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from ..settings.schema import Logging
+from . import systemd
+
+FILE_NAME = "eflexcan2mqtt.out"
+FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+_PRIORITIES = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}  # of syslog
+
+log = logging.getLogger(__name__)
+
+
+class _Journal(logging.Formatter):
+    """Lines as the journal reads them: a priority each, and no time, which it knows."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        prefix = f"<{_PRIORITIES.get(record.levelname, 5)}>"
+        return "\n".join(prefix + line for line in super().format(record).splitlines())
+
+
+def start(config: Logging, verbose: bool) -> None:
+    """Log to stderr, and to a rotating file as well if the INI names a directory."""
+    root = logging.getLogger()
+    # python-can tells of each socket it makes, and of each error that it raises as well.
+    logging.getLogger("can").setLevel(logging.CRITICAL)
+    root.setLevel(logging.DEBUG if verbose else config.log_level.upper())
+    formatter = logging.Formatter(FORMAT)
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    problem = None
+    if config.log_dir:
+        from .log_file import LogFile
+
+        path = Path(config.log_dir) / FILE_NAME
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handlers.append(LogFile(path))
+        except OSError as error:
+            problem = error
+    for handler in handlers:
+        handler.setFormatter(formatter)
+        root.addHandler(handler)
+    if systemd.journals_stderr():
+        handlers[0].setFormatter(_Journal())
+    if problem:
+        log.warning("%s: %s; logging to stderr only", path, problem.strerror)
+
+
+def memory() -> str:
+    """The resident memory of this process, in words."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return f"{int(line.split()[1]) / 1024:.1f} MiB"
+    raise AssertionError("Linux tells VmRSS")

@@ -1,0 +1,48 @@
+"""How far a file is read, shown where somebody looks."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from ..sources.lines import Lines
+
+_EVERY_S = 0.5
+
+
+class Progress:
+    """Shows the share of a file that is read on stderr, if that is a terminal.
+
+    A pipe has no size: then it says only that it reads.  Call it now and then; leaving the
+    context wipes the line.
+    """
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._wanted = sys.stderr.isatty()
+        self._shown = time.monotonic()
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        if self._wanted and now - self._shown >= _EVERY_S:
+            self._shown = now
+            size = self._lines.size
+            done = f"{100 * self._lines.position // size} %" if size else "reading"
+            self._write(f"\r{done} ")
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._wanted:
+            self._write("\r\033[K")
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()

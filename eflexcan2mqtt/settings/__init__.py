@@ -1,0 +1,1 @@
+"""What the INI says: an INI in, a Config out."""

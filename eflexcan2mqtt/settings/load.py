@@ -1,0 +1,127 @@
+"""The text of an INI in, a Config out; every complaint names file, line, section and key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from . import ini, parsers, secrets
+from .schema import SECTIONS, Config
+
+DEFAULT_PATHS = (Path("eflexcan2mqtt.ini"), Path("/etc/eflexcan2mqtt.ini"))
+
+
+class ConfigError(Exception):
+    """Everything that is wrong with an INI, one complaint a line."""
+
+
+_NEEDS = {
+    "password": "username",
+    "password_file": "username",
+    "tls_ca": "tls",
+    "tls_cert": "tls",
+    "tls_key": "tls_cert",
+    "tls_insecure": "tls",
+}
+_FILES = ("password_file", "tls_ca", "tls_cert", "tls_key")
+
+
+_Found = dict[tuple[str, str], tuple[int, Any]]  # (section, key) -> (line, value)
+
+
+def load(path: Path) -> Config:
+    """Read an INI; raises ConfigError with all that is wrong with it."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    headers, settings, complaints = ini.parse(data)
+    for line, name in headers.items():
+        if name not in SECTIONS:
+            complaints.append(
+                (line, f"[{name}]: unknown section{parsers.did_you_mean(name, SECTIONS)}")
+            )
+    found: _Found = {}
+    for line, name, key, text in settings:
+        if name not in SECTIONS:
+            continue
+        field = SECTIONS[name].__dataclass_fields__.get(key)
+        if field is None:
+            complaints.append((line, f"[{name}] {key}: unknown setting{_hint(name, key)}"))
+        elif (name, key) in found:
+            first, _ = found[name, key]
+            complaints.append((line, f"[{name}] {key}: set twice, first in line {first}"))
+        else:
+            try:
+                value = field.metadata["parse"](text)
+            except ValueError as error:
+                complaints.append((line, f"[{name}] {key} = {_shown(text)}: {error}"))
+                value = field.default
+            found[name, key] = (line, value)
+    values = {
+        name: {key: value for (at, key), (_, value) in found.items() if at == name}
+        for name in SECTIONS
+    }
+    for key, complaint in _complete_mqtt(values["mqtt"], path.parent):
+        complaints.append((found["mqtt", key][0], f"[mqtt] {key}: {complaint}"))
+    if complaints:
+        raise ConfigError("\n".join(f"{path}:{line}: {what}" for line, what in sorted(complaints)))
+    return Config(**{name: section(**values[name]) for name, section in SECTIONS.items()})
+
+
+def _complete_mqtt(values: dict[str, Any], folder: Path) -> Iterator[tuple[str, str]]:
+    """Find and read the files of [mqtt]; yield (key, complaint) where one needs another."""
+    given = [key for key, value in values.items() if value]
+    for key, needed in _NEEDS.items():
+        if key in given and needed not in given:
+            yield key, f"expected {needed} to be set as well"
+    for key in _FILES:
+        if key not in given:
+            continue
+        values[key] = str(folder / values[key])
+        try:
+            content = Path(values[key]).read_bytes()
+        except OSError as error:
+            yield key, f"expected the name of a file that can be read: {error.strerror}"
+            values[key] = ""
+            continue
+        if key == "password_file":
+            if "password" in given:
+                yield key, "expected either password or password_file, not both"
+            try:
+                values["password"] = content.decode("utf-8").strip("\r\n")
+            except UnicodeDecodeError:
+                yield key, "expected a file in UTF-8"
+    if "username" in given and "password" not in values:
+        try:
+            values["password"] = secrets.credential()
+        except UnicodeDecodeError:
+            yield "username", f"expected a password in UTF-8 in {secrets.PASSWORD_PATH}"
+    yield from _certificate_complaints(values)
+
+
+def _certificate_complaints(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    ca, cert, key = (values.get(name, "") for name in ("tls_ca", "tls_cert", "tls_key"))
+    if not ca and not cert:
+        return
+    from . import tls  # ssl is for those who use it
+
+    for name, files in (("tls_ca", {"ca": ca}), ("tls_cert", {"cert": cert, "key": key})):
+        try:
+            tls.context(**files)
+        except OSError as error:
+            yield name, f"expected certificates and keys in PEM: {error.strerror or error}"
+
+
+def _hint(section: str, key: str) -> str:
+    for name, other in SECTIONS.items():
+        if key in other.__dataclass_fields__:
+            return f"; it belongs in [{name}]"
+    return parsers.did_you_mean(key, SECTIONS[section].__dataclass_fields__)
+
+
+def _shown(value: str) -> str:
+    # A password may stand in an address.
+    return "'" + re.sub(r".*@", "…@", value) + "'"

@@ -1,0 +1,145 @@
+"""Readings in, what Home Assistant is to be told out. No MQTT, no I/O.
+
+Each battery is a device and the bank is one, with an entity for each field of the field table,
+described in MQTT discovery messages (of devices, as Home Assistant 2024.11 and later take them).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from ... import __version__
+from ...protocol.bank import BANK, TOTALS, totals
+from ...protocol.decode import Reading
+from ...protocol.fields import FIELDS
+from ...settings.schema import HomeAssistant, Mqtt
+from . import entities
+from .entities import Json
+
+Message = tuple[str, bytes]
+"""A topic and its payload."""
+
+_IN_DEVICE = ("battery_id", "software_version", "hardware_version")
+_SHORTEST_EXPIRY_S = 10
+_INTERVALS = 3
+
+
+class Discovery:
+    """What one bank tells Home Assistant; its topics and entities are its own."""
+
+    def __init__(self, config: HomeAssistant, mqtt: Mqtt) -> None:
+        self.status_topic = f"{config.prefix}/status"
+        self._config = config
+        self._mqtt = mqtt
+        self._expiry = max(_SHORTEST_EXPIRY_S, math.ceil(mqtt.publish_interval * _INTERVALS))
+        self._told: dict[str, Any] = {}  # what each device was last told to be
+
+    def again(self) -> None:
+        """Tell everything once more."""
+        self._told.clear()
+
+    def untold(self, cycle: list[Reading]) -> Iterator[Message]:
+        """The retained configurations that are due: of the bank first, which the others name."""
+        shape = (tuple(cycle[0]),)
+        if self._told.get(BANK) != shape:
+            yield self._topic(BANK), _packed(self._bank(cycle[0]))
+            self._told[BANK] = shape
+        for reading in cycle:
+            identity = [reading[key] for key in (*_IN_DEVICE, "battery_number")]
+            if self._told.get(reading["battery_id"]) != identity:
+                yield self._topic(reading["battery_id"]), _packed(self._battery(reading))
+                self._told[reading["battery_id"]] = identity
+
+    def states(self, cycle: list[Reading]) -> Iterator[Message]:
+        """What the entities show: an object for the bank and one for each battery."""
+        yield f"{self._mqtt.topic}/{BANK}", json.dumps(totals(cycle)).encode()
+        for reading in cycle:
+            yield f"{self._mqtt.topic}/{reading['battery_id']}", json.dumps(reading).encode()
+
+    def retained(self, battery_id: str) -> list[str]:
+        """The topics to clear for a battery, or for the bank, that has left for good."""
+        return [self._topic(battery_id), f"{self._mqtt.topic}/{battery_id}"]
+
+    def _topic(self, name: str) -> str:
+        return f"{self._config.prefix}/device/{self._id(name)}/config"
+
+    def _id(self, name: str) -> str:
+        """What nobody else on the broker is called, not even this battery on another topic."""
+        return f"eflex_{name}{_suffix(self._mqtt.topic)}"
+
+    def _bank(self, reading: Reading) -> Json:
+        shows: dict[str, Json] = {}
+        for each in TOTALS:
+            if reading.keys() >= set(each.of):
+                shows |= entities.of_total(each)
+        components = self._components(BANK, shows)
+        # It tells of the bridge being away, so that must not make it unavailable.
+        components["bridge"] = {
+            **entities.bridge(f"{self._mqtt.topic}/status"),
+            "unique_id": f"{self._id(BANK)}_bridge",
+        }
+        return self._device(BANK, {"name": self._called("eFlex bank")}, components)
+
+    def _battery(self, reading: Reading) -> Json:
+        name = reading["battery_id"]
+        fields = [each for each in FIELDS if each.key not in _IN_DEVICE]
+        shows, every = dict(entities.CALCULATED), dict[str, Json]()
+        for each in fields:
+            every |= entities.of_field(each, "enabled")
+            if each.key in reading:
+                shows |= entities.of_field(each, self._config.cells)
+        device = {
+            "name": self._called(f"eFlex battery {reading['battery_number']}"),
+            "model": "eFlex 5.4",
+            "serial_number": name,
+            "sw_version": str(reading["software_version"]),
+            "hw_version": reading["hardware_version"],
+            "via_device": self._id(BANK),
+        }
+        # One that was shown with other settings goes when it is named without anything else.
+        gone = {key: {"platform": each["platform"]} for key, each in every.items()}
+        return self._device(name, device, {**gone, **self._components(name, shows)})
+
+    def _device(self, name: str, device: Json, components: dict[str, Json]) -> Json:
+        return {
+            "device": {
+                "identifiers": [self._id(name)],
+                "manufacturer": "Fortress Power",
+                **device,
+            },
+            "origin": {"name": "eflexcan2mqtt", "sw_version": __version__},
+            "state_topic": f"{self._mqtt.topic}/{name}",
+            "components": components,
+        }
+
+    def _components(self, name: str, shows: dict[str, Json]) -> dict[str, Json]:
+        # expire_after once for the device would make Home Assistant refuse it.
+        return {
+            key: {
+                **entity,
+                "unique_id": f"{self._id(name)}_{key}",
+                "availability_topic": f"{self._mqtt.topic}/status",
+                "expire_after": self._expiry,
+            }
+            for key, entity in shows.items()
+        }
+
+    def _called(self, name: str) -> str:
+        return f"{name} ({self._mqtt.topic})" if _suffix(self._mqtt.topic) else name
+
+
+def _suffix(topic: str) -> str:
+    """What tells a topic other than the default one from all others, in letters for an id."""
+    if topic == Mqtt.topic:
+        return ""
+    plain = re.sub(r"[^a-zA-Z0-9-]", "_", topic)
+    return f"_{plain}" if plain == topic else f"_{plain}_{zlib.crc32(topic.encode()):08x}"
+
+
+def _packed(message: Json) -> bytes:
+    return json.dumps(message, ensure_ascii=False).encode()

@@ -1,0 +1,121 @@
+"""What systemd and its journal are told."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import subprocess
+import time
+from contextlib import suppress
+
+import pytest
+
+from eflexcan2mqtt.process import logs, systemd
+
+from ..support.broker import wait_until
+from ..support.program import mqtt_ini
+
+
+@pytest.fixture
+def manager(tmp_path, monkeypatch):
+    """A socket like systemd's; what it is told."""
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(str(path))
+        server.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+        yield server
+
+
+def heard(manager):
+    return dict(line.split("=", 1) for line in manager.recv(4096).decode().splitlines())
+
+
+def test_it_tells_that_it_is_ready_alive_and_well(broker, manager, start, subscribe, tmp_path):
+    subscriber = subscribe(broker.port)
+    process = start("-c", mqtt_ini(tmp_path, broker.port), "--input", "simulator:2")
+    wait_until(lambda: len(subscriber.payloads()) >= 2)
+    time.sleep(1.5)
+    process.terminate()
+    process.wait(5)
+    told = []
+    while "STOPPING" not in (latest := heard(manager)):
+        told.append(latest)
+    assert {(each["READY"], each["WATCHDOG"]) for each in told} == {("1", "1")}
+    assert 3 <= len(told) <= 12
+    assert "2 batteries, " in told[-1]["STATUS"]
+    assert told[-1]["STATUS"].endswith("broker connected, 0 arrays waiting")
+
+
+def test_without_systemd_nothing_is_told(monkeypatch):
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    systemd.notify(READY="1")
+
+
+def test_an_abstract_socket_is_one_as_well(monkeypatch):
+    name = f"eflexcan2mqtt-{os.getpid()}-{time.monotonic_ns()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind("\0" + name)
+        server.settimeout(5)
+        monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}")
+        systemd.notify(READY="1", STATUS="well")
+        assert server.recv(100) == b"READY=1\nSTATUS=well"
+
+
+def test_a_socket_that_nobody_reads_stops_nothing(manager):
+    """systemd itself may be busy; the frames do not wait for it."""
+    sent = 10_000
+    for _ in range(sent):
+        systemd.notify(WATCHDOG="1")
+    manager.setblocking(False)
+    told = 0
+    with suppress(BlockingIOError):
+        while heard(manager):
+            told += 1
+    assert 0 < told < sent
+
+
+def test_the_journal_gets_priorities_and_no_times(start, tmp_path):
+    """Only if stderr really goes to it."""
+    stderr = tmp_path / "stderr"
+    with stderr.open("w") as file:
+        stream = os.fstat(file.fileno())
+        for journal in (f"{stream.st_dev}:{stream.st_ino}", "1:2", ""):
+            process = start(
+                "--input",
+                "/dev/null",
+                "--output",
+                "json",
+                stderr=file,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, "JOURNAL_STREAM": journal},
+            )
+            process.wait(10)
+    ours, other, none = stderr.read_text().splitlines()
+    assert ours == "<6>frames: 0, cycles: 0, dropped blocks: none"
+    assert " INFO frames: " in other
+    assert " INFO frames: " in none
+
+
+def test_each_line_of_a_traceback_has_its_priority():
+    try:
+        1 / 0  # noqa: B018
+    except ZeroDivisionError as error:
+        record = logging.LogRecord("x", logging.CRITICAL, "", 0, "died", (), None)
+        record.exc_info = (type(error), error, error.__traceback__)
+    lines = logs._Journal().format(record).splitlines()
+    assert len(lines) > 3
+    assert all(line.startswith("<2>") for line in lines)
+
+
+def test_a_beat_comes_about_once_a_second():
+    beats = []
+
+    def items():
+        for number in range(25):
+            time.sleep(0.1)
+            yield number
+
+    assert list(systemd.beating(items(), lambda: beats.append(1))) == list(range(25))
+    assert 2 <= len(beats) <= 4

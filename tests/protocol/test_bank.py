@@ -1,0 +1,47 @@
+"""The bank as a whole is what its batteries say."""
+
+from __future__ import annotations
+
+import pytest
+
+from eflexcan2mqtt.protocol.bank import totals
+from tests.support.bank import EXAMPLE
+
+
+def battery(number, **changes):
+    return {**EXAMPLE[0], "battery_number": number, **changes}
+
+
+def test_the_bank_of_two_batteries():
+    cells = [3300] * 16
+    cycle = [
+        battery(1, battery_soc=50, battery_voltage=52.0, battery_current=-1.5, time=100),
+        battery(
+            *(3,),
+            battery_soc=53,
+            battery_voltage=52.4,
+            battery_current=-2.0,
+            cell_voltages=[3290, 3311, *cells[2:]],
+            time=101,
+        ),
+    ]
+    assert totals(cycle) == {
+        "battery_soc": 51.5,
+        "battery_voltage": 52.2,
+        "battery_current": -3.5,
+        "power": -182.8,
+        "batteries_present": 2,
+        "batteries_in_system": 14,
+        "cell_spread": 21,
+        "cell_spread_battery": 3,
+        "time": 101,
+    }
+
+
+@pytest.mark.parametrize(
+    ("alarms", "worst"),
+    [(["Normal", "3"], "3"), (["2", "1", "3"], "1"), (["Normal"], "Normal"), (["3", "2"], "2")],
+)
+def test_the_worst_alarm_is_that_of_the_bank(alarms, worst):
+    cycle = [battery(number, alarm_status=each) for number, each in enumerate(alarms, 1)]
+    assert totals(cycle)["alarm_status"] == worst

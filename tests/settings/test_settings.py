@@ -1,0 +1,370 @@
+"""Every mistake in an INI is told, with its place and what was expected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eflexcan2mqtt.settings import ini, secrets
+from eflexcan2mqtt.settings.load import ConfigError, load
+from eflexcan2mqtt.settings.schema import Can, Config, Logging, Mqtt
+from eflexcan2mqtt.settings.secrets import CREDENTIAL
+
+from ..support.certificates import make_certificate
+from ..support.program import ORIGINAL_INI
+
+SHIPPED = Path(__file__).parents[2] / "eflexcan2mqtt.ini"
+
+
+@pytest.fixture(autouse=True)
+def _no_password_of_this_machine(monkeypatch, tmp_path):
+    monkeypatch.setattr(secrets, "PASSWORD_PATH", tmp_path / "password")
+
+
+@pytest.fixture
+def write(tmp_path):
+    """An INI with a text; its path."""
+
+    def write(text):
+        path = tmp_path / "x.ini"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture
+def complaints(write):
+    """What is said of a text, without the folder of the file."""
+
+    def complaints(text):
+        path = write(text)
+        with pytest.raises(ConfigError) as caught:
+            load(path)
+        return str(caught.value).replace(f"{path.parent}/", "").splitlines()
+
+    return complaints
+
+
+def test_an_empty_ini_is_as_good_as_none(write):
+    assert load(write("")) == Config()
+
+
+def test_the_original_ini_runs_unchanged_and_keeps_its_payload(write):
+    config = load(write(ORIGINAL_INI))
+    assert config.logging == Logging(log_level="info", log_dir="conf/logs")
+    assert config.can == Can()
+    assert config.mqtt == Mqtt(publish_interval=60)
+    assert config.mqtt.fields == "documented"
+
+
+def test_the_shipped_ini_shows_the_defaults_but_for_the_fields():
+    assert load(SHIPPED) == Config(mqtt=Mqtt(fields="extended"))
+
+
+def test_the_shipped_ini_names_every_setting():
+    text = SHIPPED.read_text()
+    for section in Config.__dataclass_fields__.values():
+        for key in type(section.default).__dataclass_fields__:
+            assert f"\n{key} =" in text or f"\n# {key} =" in text, key
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "value"),
+    [
+        ("hostname: broker.lan", "hostname", "broker.lan"),
+        ("HOSTNAME=broker.lan", "hostname", "broker.lan"),
+        ("  topic =  a/b c  ", "topic", "a/b c"),
+        ("topic = 100%(x)s %d", "topic", "100%(x)s %d"),
+        ("topic = a=b:c", "topic", "a=b:c"),
+        ("client_id =", "client_id", ""),
+        ("hostname = ::1", "hostname", "::1"),
+        ("hostname = bücher.example", "hostname", "bücher.example"),
+        ("publish_interval = 2.5", "publish_interval", 2.5),
+        ("fields = EXTENDED", "fields", "extended"),
+        ("tls = On", "tls", True),
+        ("tls = 0", "tls", False),
+    ],
+)
+def test_a_good_line_sets_its_value(write, line, key, value):
+    assert getattr(load(write(f"# about\n; more\n[mqtt]\n{line}\n")).mqtt, key) == value
+
+
+@pytest.mark.parametrize("listen", ["", "127.0.0.1:8080", "[::1]:80", "pi.lan:8080"])
+def test_the_page_listens_on_an_address_or_nowhere(write, listen):
+    assert load(write(f"[web]\nlisten = {listen}\n")).web.listen == listen
+
+
+def test_what_stands_behind_a_header_is_ignored_as_configparser_does(write):
+    assert load(write("[mqtt]  # the broker\nport = 1884\n")).mqtt.port == 1884
+
+
+def test_settings_behind_a_broken_header_are_not_blamed(complaints):
+    assert complaints("[can]\n[mqtt\nport = 1\n") == [
+        "x.ini:2: expected 'key = value' or '[section]'"
+    ]
+
+
+def test_a_bom_and_windows_line_ends_are_accepted(write):
+    assert load(write(b"\xef\xbb\xbf[mqtt]\r\nport = 1884\r\n")).mqtt.port == 1884
+
+
+@pytest.mark.parametrize("word", ["WARN", "warning", "Warning"])
+def test_log_levels_are_words_in_any_case(write, word):
+    assert load(write(f"[logging]\nlog_level = {word}\n")).logging.log_level == "warning"
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("port = 18830x", "port = '18830x': expected a whole number from 1 to 65535"),
+        ("port = 0", "port = '0': expected a whole number from 1 to 65535"),
+        ("port = 70000", "port = '70000': expected a whole number from 1 to 65535"),
+        ("port = ٣", "port = '٣': expected a whole number from 1 to 65535"),
+        ("port =", "port = '': expected a whole number from 1 to 65535"),
+        ("qos = 3", "qos = '3': expected a whole number from 0 to 2"),
+        ("keepalive = -1", "keepalive = '-1': expected a whole number from 1 to 65535"),
+        (
+            "publish_interval = nan",
+            "publish_interval = 'nan': expected a number of seconds, 0 or more",
+        ),
+        (
+            "publish_interval = -1",
+            "publish_interval = '-1': expected a number of seconds, 0 or more",
+        ),
+        (
+            "publish_interval = inf",
+            "publish_interval = 'inf': expected a number of seconds, 0 or more",
+        ),
+        (
+            "publish_interval = 1s",
+            "publish_interval = '1s': expected a number of seconds, 0 or more",
+        ),
+        ("topic = a/#", "topic = 'a/#': expected an MQTT topic without + and #"),
+        ("topic =", "topic = '': expected an MQTT topic without + and #"),
+        ("port = 1.5", "port = '1.5': expected a whole number from 1 to 65535"),
+        ("tls = maybe", "tls = 'maybe': expected yes or no"),
+        (
+            "fields = extendet",
+            "fields = 'extendet': expected one of documented, extended, experimental; "
+            "did you mean 'extended'?",
+        ),
+        (
+            "hostname = a..b",
+            "hostname = 'a..b': expected a host name or an address, like localhost or 192.168.1.5",
+        ),
+        (
+            "hostname = mqtt://solar:geheim@host",
+            "hostname = '…@host': expected a host name or an address, "
+            "like localhost or 192.168.1.5",
+        ),
+        (
+            "hostname = solar:geheim@host",
+            "hostname = '…@host': expected a host name or an address, "
+            "like localhost or 192.168.1.5",
+        ),
+        ("hots = localhost", "hots: unknown setting; did you mean 'hostname'?"),
+        ("channel = can0", "channel: unknown setting; it belongs in [can]"),
+        ("zzzzzz = 1", "zzzzzz: unknown setting"),
+        ("passwort = geheim", "passwort: unknown setting; did you mean 'password'?"),
+        ("password = geheim", "password: expected username to be set as well"),
+        ("tls_ca = x.ini", "tls_ca: expected tls to be set as well"),
+        ("tls_insecure = yes", "tls_insecure: expected tls to be set as well"),
+    ],
+)
+def test_a_bad_line_is_told_with_its_place(complaints, line, complaint):
+    found = complaints(f"\n[mqtt]\n{line}\n")
+    assert f"x.ini:3: [mqtt] {complaint}" in found
+    assert "geheim" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("port = 1", "x.ini:1: port: expected a header like [mqtt] above it"),
+        ("[mqtt]\nport", "x.ini:2: expected 'key = value' or '[section]'"),
+        ("[mqtt\nport = 1", "x.ini:1: expected 'key = value' or '[section]'"),
+        ("[mqtt]\npassword geheim=x", "x.ini:2: expected 'key = value' or '[section]'"),
+        ("[mqtt]\nlog_dir = a\0b", "x.ini:2: expected text, found a control character"),
+        ("[mqt]\n", "x.ini:1: [mqt]: unknown section; did you mean 'mqtt'?"),
+        ("[disco]\nlisten = 1", "x.ini:1: [disco]: unknown section"),
+        *(
+            (
+                f"[web]\nlisten = {listen}",
+                f"x.ini:2: [web] listen = '{listen}': expected an address and a port, "
+                "like 127.0.0.1:8080",
+            )
+            for listen in ("8080", "127.0.0.1", "127.0.0.1:0", ":8080", "a b:80")
+        ),
+        ("[mqtt]\nqos = 1\n\nqos = 2", "x.ini:4: [mqtt] qos: set twice, first in line 2"),
+        (
+            "[mqtt]\n[mqtt]\nqos = 1\n[can]\n[mqtt]\nqos = 2",
+            "x.ini:6: [mqtt] qos: set twice, first in line 3",
+        ),
+        (b"[mqtt]\ntopic = caf\xe9", "x.ini:2: byte 0xE9 is not UTF-8; save the file as UTF-8"),
+        (b"\xff\xfe[\0m\0", "x.ini:1: byte 0xFF is not UTF-8; save the file as UTF-8"),
+        (
+            "[can]\nchannel =",
+            "x.ini:2: [can] channel = '': expected the name of a CAN interface, like can0",
+        ),
+        (
+            "[can]\nbitrate = 250k",
+            "x.ini:2: [can] bitrate = '250k': expected a whole number from 1 to 1000000",
+        ),
+        (
+            "[spool]\nmax_mb = 0",
+            "x.ini:2: [spool] max_mb = '0': expected a number of megabytes, more than 0",
+        ),
+        (
+            "[spool]\nmax_age_days = x",
+            "x.ini:2: [spool] max_age_days = 'x': expected a number of days, more than 0",
+        ),
+        (
+            "[logging]\nlog_level = loud",
+            "x.ini:2: [logging] log_level = 'loud': "
+            "expected one of debug, info, warning, error, critical",
+        ),
+    ],
+)
+def test_a_broken_file_is_told_with_its_place(complaints, text, complaint):
+    assert complaints(text)[0] == complaint
+
+
+def test_an_unknown_interface_is_told_with_the_nearest_one(complaints):
+    [found] = complaints("[can]\ninterface = sockecan\n")
+    assert found.startswith("x.ini:2: [can] interface = 'sockecan': expected one of ")
+    assert found.endswith("; did you mean 'socketcan'?")
+
+
+def test_other_interfaces_of_python_can_are_known(write):
+    assert (
+        load(write("[can]\ninterface = slcan\nchannel = /dev/ttyUSB0\n")).can.interface == "slcan"
+    )
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_their_lines(complaints):
+    text = "x = 1\n[mqtt]\nport = x\nqos = 9\nbad\nqos = 1\ntls_ca = nowhere.pem\n[can]\nfoo = 1\n"
+    lines = [each.split(":")[1] for each in complaints(text)]
+    assert lines == ["1", "3", "4", "5", "6", "7", "7", "9"]
+
+
+def test_a_password_is_never_shown(complaints):
+    text = "[mqtt]\nusername = me\npassword = geheim\npassword = geheim2\npassword geheim\n"
+    assert "geheim" not in str(complaints(text))
+
+
+def test_a_password_comes_from_its_file_beside_the_ini(write):
+    path = write("[mqtt]\nusername = me\npassword_file = secret.txt\n")
+    (path.parent / "secret.txt").write_text("geheim %$\n")
+    config = load(path)
+    assert config.mqtt.password == "geheim %$"
+    assert "geheim" not in repr(config)
+
+
+def test_a_password_file_must_be_readable_and_the_only_source(complaints, tmp_path):
+    (tmp_path / "bad.txt").write_bytes(b"\xff")
+    missing, both, bad = (
+        complaints(f"[mqtt]\nusername = me\n{lines}")
+        for lines in (
+            "password_file = gone.txt",
+            "password = geheim\npassword_file = bad.txt",
+            "password_file = bad.txt",
+        )
+    )
+    assert missing == [
+        "x.ini:3: [mqtt] password_file: "
+        "expected the name of a file that can be read: No such file or directory"
+    ]
+    assert both[0].endswith("password_file: expected a file in UTF-8")
+    assert both[1].endswith("password_file: expected either password or password_file, not both")
+    assert bad == ["x.ini:3: [mqtt] password_file: expected a file in UTF-8"]
+
+
+@pytest.mark.parametrize(
+    ("text", "exposed"),
+    [
+        ("username = me\npassword = geheim", ["x.ini"]),
+        ("username = me\npassword_file = secret.txt", ["secret.txt"]),
+        ("username = me", []),
+    ],
+)
+def test_secrets_that_everybody_may_read_are_found(write, text, exposed):
+    path = write(f"[mqtt]\n{text}\n")
+    secret = path.parent / "secret.txt"
+    secret.write_text("geheim")
+    for mode, expected in ((0o644, exposed), (0o600, [])):
+        path.chmod(mode)
+        secret.chmod(mode)
+        assert [each.name for each in secrets.exposed(path, load(path).mqtt)] == expected
+
+
+def test_the_service_gets_its_password_as_a_credential(write, tmp_path, monkeypatch):
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    path = write("[mqtt]\nusername = me\n")
+    assert load(path).mqtt.password == ""
+    (tmp_path / CREDENTIAL).write_text("geheim\n")
+    assert load(path).mqtt.password == "geheim"
+    assert load(write("[mqtt]\nusername = me\npassword = other\n")).mqtt.password == "other"
+
+
+def test_root_checks_with_the_password_of_the_service(write, tmp_path):
+    path = write("[mqtt]\nusername = me\n")
+    password = tmp_path / "password"
+    password.write_text("geheim\n")
+    password.chmod(0o600)
+    assert load(path).mqtt.password == "geheim"
+    assert secrets.exposed(path, load(path).mqtt) == []
+    password.chmod(0o644)
+    assert secrets.exposed(path, load(path).mqtt) == [password]
+
+
+def test_a_password_of_the_service_must_be_text(complaints, tmp_path):
+    (tmp_path / "password").write_bytes(b"p\xe4ss")
+    [found] = complaints("[mqtt]\nusername = me\n")
+    assert found.startswith("x.ini:2: [mqtt] username: expected a password in UTF-8 in ")
+
+
+def test_certificates_must_be_certificates(complaints, tmp_path):
+    (tmp_path / "ca.pem").write_text("no certificate")
+    found = complaints("[mqtt]\ntls = yes\ntls_ca = ca.pem\ntls_cert = ca.pem\ntls_key = ca.pem\n")
+    assert [each.split(": expected")[0] for each in found] == [
+        "x.ini:3: [mqtt] tls_ca",
+        "x.ini:4: [mqtt] tls_cert",
+    ]
+
+
+def test_a_good_authority_is_found_beside_the_ini(write):
+    path = write("[mqtt]\ntls = yes\ntls_ca = ca.crt\n")
+    make_certificate(path.parent, "ca")
+    assert load(path).mqtt.tls_ca == str(path.parent / "ca.crt")
+
+
+def test_a_key_needs_its_certificate(complaints, tmp_path):
+    (tmp_path / "us.key").write_text("x")
+    assert complaints("[mqtt]\ntls = yes\ntls_key = us.key\n") == [
+        "x.ini:3: [mqtt] tls_key: expected tls_cert to be set as well"
+    ]
+
+
+def test_a_missing_ini_is_an_error(tmp_path):
+    with pytest.raises(ConfigError, match="No such file or directory"):
+        load(tmp_path / "gone.ini")
+
+
+@given(st.binary(max_size=500))
+def test_any_bytes_are_read_to_their_end(data):
+    ini.parse(data)
+
+
+@given(st.text(alphabet="[]mqtcan=:#; \nportxs%ü\r\t0\0\x1b@", max_size=300))
+def test_any_text_is_good_or_told_with_its_lines(tmp_path_factory, text):
+    path = tmp_path_factory.mktemp("ini") / "x.ini"
+    path.write_text(text)
+    try:
+        load(path)
+    except ConfigError as error:
+        for line in str(error).splitlines():
+            assert line.startswith(f"{path}:")

@@ -1,0 +1,256 @@
+"""What Home Assistant is told, over a real mosquitto; make ha-test asks what it makes of it."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import paho.mqtt.publish as single
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from eflexcan2mqtt.protocol.fields import FIELDS, STAGES
+from eflexcan2mqtt.settings.schema import HomeAssistant, Mqtt
+from eflexcan2mqtt.sinks.homeassistant.discovery import Discovery
+from eflexcan2mqtt.sinks.mqtt.sink import MqttSink
+from tests.support.bank import EXAMPLE, published, sent
+from tests.support.broker import wait_until
+from tests.support.program import mqtt_ini
+
+SERIAL = EXAMPLE[0]["battery_id"]
+CONFIG = f"homeassistant/device/eflex_{SERIAL}/config"
+BANK_CONFIG = "homeassistant/device/eflex_bank/config"
+
+
+def one_battery(stage="extended"):
+    """An array of one battery."""
+    return published(sent(1), stage)[0]
+
+
+def told(cycle, stage="extended", topic=Mqtt.topic, interval=0.0, **settings):
+    """The configurations, by topic."""
+    mqtt = Mqtt(fields=stage, topic=topic, publish_interval=interval)
+    discovery = Discovery(HomeAssistant(discovery=True, **settings), mqtt)
+    return {where: json.loads(payload) for where, payload in discovery.untold(cycle)}
+
+
+def components(stage="extended", **settings):
+    """Those of a battery that are shown, by name."""
+    found = told(one_battery(stage), stage, **settings)[CONFIG]["components"]
+    return {key: each for key, each in found.items() if len(each) > 1}
+
+
+@pytest.fixture
+def sink(broker):
+    made = []
+
+    def make(**settings):
+        config = Mqtt(hostname="127.0.0.1", port=broker.port, fields="extended")
+        discovery = Discovery(HomeAssistant(discovery=True, **settings), config)
+        made.append(MqttSink(config, discovery=discovery))
+        made[-1].start()
+        wait_until(lambda: made[-1]._ready, "the sink")
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close(0.5)
+
+
+def test_each_battery_also_gets_its_object_and_the_array_stays(sink, broker, subscribe):
+    subscriber = subscribe(broker.port)
+    cycle = one_battery()
+    sink().publish(cycle)
+    wait_until(lambda: subscriber.payloads() and subscriber.payloads(f"eflexbatteries/{SERIAL}"))
+    assert subscriber.payloads() == [json.dumps(cycle).encode()]
+    assert subscriber.payloads(f"eflexbatteries/{SERIAL}") == [json.dumps(cycle[0]).encode()]
+    assert not [
+        topic
+        for topic, _, retained in subscriber.messages
+        if retained and topic != "eflexbatteries/status"
+    ]
+
+
+def test_without_the_setting_nothing_but_the_array_and_the_status_is_published(
+    start, broker, subscribe, tmp_path
+):
+    subscriber = subscribe(broker.port, "#")
+    start("-c", mqtt_ini(tmp_path, broker.port), "--input", "simulator:2")
+    wait_until(lambda: len(subscriber.payloads()) >= 2)
+    assert {topic for topic, _, _ in subscriber.messages} == {
+        "eflexbatteries",
+        "eflexbatteries/status",
+    }
+
+
+def test_the_configurations_are_retained_the_bank_first(sink, broker, subscribe):
+    ours = sink()
+    ours.publish(one_battery())
+    wait_until(lambda: not ours._statuses)
+    late = subscribe(broker.port, "homeassistant/#")
+    wait_until(lambda: len(late.messages) == 2)
+    assert [(topic, retained) for topic, _, retained in late.messages] == [
+        (BANK_CONFIG, True),
+        (CONFIG, True),
+    ]
+
+
+def test_they_come_once_and_again_after_a_lost_connection(sink, broker, subscribe):
+    subscriber = subscribe(broker.port, "homeassistant/#")
+    ours = sink()
+    for _ in range(3):
+        ours.publish(one_battery())
+    wait_until(lambda: len(subscriber.messages) == 2)
+    broker.kill()
+    broker.start()
+
+    def came_again():
+        ours.tick()
+        return len(subscriber.messages) >= 4
+
+    wait_until(came_again, "the configurations again")
+    assert subscriber.payloads(CONFIG)[0] == subscriber.payloads(CONFIG)[1]
+
+
+def test_they_come_again_when_home_assistant_starts(sink, broker, subscribe):
+    subscriber = subscribe(broker.port, "ha/device/+/config")
+    ours = sink(prefix="ha")
+    ours.publish(one_battery())
+    wait_until(lambda: len(subscriber.messages) == 2)
+    single.single("ha/status", "offline", hostname="127.0.0.1", port=broker.port)
+    single.single("ha/status", "online", hostname="127.0.0.1", port=broker.port)
+
+    def came_again():
+        ours.tick()
+        return len(subscriber.messages) == 4
+
+    wait_until(came_again, "the configurations again")
+
+
+def test_a_silent_battery_is_not_told_of_again():
+    cycle = published([*sent(1), *sent(2, battery_id="2211054F0002")], "extended")[0]
+    discovery = Discovery(HomeAssistant(discovery=True), Mqtt())
+    assert len(list(discovery.untold(cycle))) == 3
+    discovery.again()
+    assert len(list(discovery.untold(cycle[:1]))) == 2
+
+
+def test_a_battery_with_new_software_is_told_of_again():
+    discovery = Discovery(HomeAssistant(discovery=True), Mqtt())
+    assert len(list(discovery.untold(one_battery()))) == 2
+    updated = published(sent(1, software_version=4007), "extended")[0]
+    ((topic, payload),) = discovery.untold(updated)
+    assert topic == CONFIG
+    assert json.loads(payload)["device"]["sw_version"] == "4007"
+
+
+@pytest.mark.parametrize(("interval", "seconds"), [(0, 10), (2.5, 10), (60, 180)])
+def test_a_value_expires_after_a_few_publish_intervals(interval, seconds):
+    for config in told(one_battery(), interval=interval).values():
+        assert "expire_after" not in config
+        for key, each in config["components"].items():
+            if len(each) > 1 and key != "bridge":
+                assert each["expire_after"] == seconds
+                assert each["availability_topic"] == "eflexbatteries/status"
+
+
+def test_the_bridge_tells_of_itself_even_when_it_is_away():
+    bridge = told(one_battery())[BANK_CONFIG]["components"]["bridge"]
+    assert bridge["device_class"] == "connectivity"
+    assert not {"availability_topic", "expire_after"} & bridge.keys()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_field_of_a_stage_has_its_entities_or_is_in_the_device(stage):
+    keys = {
+        re.sub(r"_\d+$", "", key) if key.startswith(("cell_v", "temps")) else key
+        for key in components(stage)
+    }
+    for key in one_battery(stage)[0]:
+        if key not in ("battery_id", "software_version", "hardware_version"):
+            assert key in keys, key
+
+
+def test_what_is_guessed_or_without_a_unit_makes_no_statistics():
+    shown = components("experimental")
+    for each in FIELDS:
+        if each.key in shown and (not each.unit or each.evidence == "hypothesis"):
+            assert not {"state_class", "unit_of_measurement"} & shown[each.key].keys(), each.key
+    assert "device_class" not in shown["lifetime_discharge_energy"]
+
+
+def test_no_template_can_say_nothing():
+    """What is not there is None; an empty text would leave the old value."""
+    for config in told(one_battery("experimental"), "experimental").values():
+        for each in config["components"].values():
+            if "value_template" in each:
+                assert each["value_template"].endswith("| default(none) }}")
+
+
+@pytest.mark.parametrize(
+    ("cells", "count", "off"), [("disabled", 16, 16), ("enabled", 16, 0), ("none", 0, 0)]
+)
+def test_the_cells_are_there_as_wanted(cells, count, off):
+    found = [each for key, each in components(cells=cells).items() if "cell_voltages_" in key]
+    assert len(found) == count
+    assert sum(each.get("enabled_by_default") is False for each in found) == off
+    assert [each["name"] for each in found] == [f"Cell {n} voltage" for n in range(1, count + 1)]
+    assert all(each["entity_category"] == "diagnostic" for each in found)
+
+
+def test_what_other_settings_would_show_is_taken_away():
+    found = told(one_battery("documented"), "documented", cells="none")[CONFIG]["components"]
+    gone = {key: each for key, each in found.items() if len(each) == 1}
+    assert gone["cell_voltages_1"] == {"platform": "sensor"}
+    assert gone["charge_relay_status"] == {"platform": "binary_sensor"}
+    assert "battery_soc" not in gone
+
+
+TOPICS = st.text(st.sampled_from("aB1_-/ ü."), min_size=1, max_size=12)
+
+
+@given(first=TOPICS, second=st.one_of(TOPICS, st.just(Mqtt.topic)))
+def test_two_banks_with_different_topics_share_nothing(first, second):
+    """Not even with the same batteries, as two bridges on one bus have them."""
+    assume(first != second)
+
+    def names(topic):
+        found = told(one_battery(), topic=topic)
+        ids = {
+            each["unique_id"]
+            for config in found.values()
+            for each in config["components"].values()
+            if "unique_id" in each
+        }
+        devices = {config["device"]["identifiers"][0] for config in found.values()}
+        for where in found:
+            assert re.fullmatch(r"homeassistant/device/[a-zA-Z0-9_-]+/config", where)
+        return ids | devices | found.keys()
+
+    assert not names(first) & names(second)
+
+
+def test_forget_clears_what_the_broker_keeps(sink, broker, subscribe, run, tmp_path):
+    ours = sink()
+    ours.publish(one_battery())
+    wait_until(lambda: not ours._statuses)
+    done = run("-c", mqtt_ini(tmp_path, broker.port), "--forget", SERIAL)
+    assert done.returncode == 0
+    assert f"forgot {SERIAL}" in done.stdout
+    late = subscribe(broker.port, "homeassistant/#")
+    wait_until(lambda: late.messages)
+    assert [topic for topic, _, _ in late.messages] == [BANK_CONFIG]
+
+
+def test_forget_without_a_broker_says_so(run, tmp_path):
+    done = run("-c", mqtt_ini(tmp_path, 1), "--forget", SERIAL)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "127.0.0.1:1: Connection refused\n"
+
+
+@pytest.mark.parametrize("name", ["", "#", "../x", "12", "2211054F99999999"])
+def test_forget_wants_a_serial_number(run, name):
+    done = run("--forget", name)
+    assert done.returncode == 2
+    assert "expected a serial number" in done.stderr

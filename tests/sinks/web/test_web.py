@@ -1,0 +1,304 @@
+"""The page's server: what it says, to whom, and that nobody can hold up the bus loop with it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from eflexcan2mqtt.protocol.bank import MOST_KNOWN
+from eflexcan2mqtt.sinks.web.board import LATE_S, SAMPLES, Board
+from eflexcan2mqtt.sinks.web.server import MOST_STREAMS, Web, _means_us
+from tests.support.bank import EXAMPLE
+from tests.support.broker import free_port, wait_until
+from tests.support.program import mqtt_ini, reads
+
+PATHS = ("/", "/batteries.json", "/events", "/health", "/metrics")
+
+
+class Clock:
+    """A clock that stands until it is set."""
+
+    now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def board(clock):
+    return Board(clock)
+
+
+@pytest.fixture
+def port(board):
+    """The port of a page that shows the board."""
+    web = Web("127.0.0.1", free_port(), board)
+    web.start()
+    wait_until(lambda: listens(web._address[1]), "the page")
+    yield web._address[1]
+    web.close()
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def ask(port, path, method="GET", host="127.0.0.1"):
+    """Status, headers and text of an answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request(method, path, headers={"Host": host})
+    answer = connection.getresponse()
+    return answer.status, answer.headers, answer.read().decode()
+
+
+def events(port, count):
+    """The first events of the stream."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/events")
+    answer = connection.getresponse()
+    found = []
+    while len(found) < count:
+        name = answer.readline().decode().removeprefix("event: ").strip()
+        found.append((name, json.loads(answer.readline().decode().removeprefix("data: "))))
+        answer.readline()
+    connection.close()
+    return found
+
+
+def test_the_latest_array_is_there_as_it_was_published(board, port):
+    assert ask(port, "/batteries.json")[2] == "[]"
+    board.publish(EXAMPLE)
+    assert ask(port, "/batteries.json")[2] == json.dumps(EXAMPLE)
+
+
+def test_the_page_needs_nothing_from_elsewhere(port):
+    status, _, page = ask(port, "/")
+    assert status == 200
+    assert not re.search(r"(src|href)=\"(?!data:)|https?://(?!www\.w3\.org)|@import|url\(", page)
+    assert "insulation_resistance" in page
+
+
+def test_health_says_whether_a_cycle_came_in_the_last_ten_seconds(board, clock, port):
+    assert ask(port, "/health")[0] == 503
+    board.publish(EXAMPLE)
+    board.tell(broker="connected", frames=54)
+    clock.now += LATE_S - 1
+    status, headers, text = ask(port, "/health")
+    assert (status, headers["Content-Type"]) == (200, "application/json")
+    assert json.loads(text) == {
+        "healthy": True,
+        "bus": "ok",
+        "cycle_age_s": 9.0,
+        "broker": "connected",
+        "frames": 54,
+    }
+    clock.now += 1
+    status, _, text = ask(port, "/health")
+    assert (status, json.loads(text)["bus"]) == (503, "silent")
+
+
+def test_events_begin_with_the_past_and_bring_each_cycle_once(board, port):
+    board.publish(EXAMPLE)
+    found = events(port, 4)
+    assert [name for name, _ in found] == ["past", "cycle", "health", "health"]
+    assert found[0][1]["known"] == EXAMPLE
+    assert found[0][1]["samples"][0][1][EXAMPLE[0]["battery_id"]] == [71, -0.3, 0]
+    assert found[1][1]["batteries"] == EXAMPLE
+    assert found[1][1]["bank"]["batteries_present"] == len(EXAMPLE)
+
+
+def test_a_battery_that_is_silent_is_remembered_with_its_last_words(board):
+    board.publish(EXAMPLE)
+    board.publish(EXAMPLE[1:])
+    assert {r["battery_number"] for r in json.loads(board.past())["known"]} == {1, 2, 3}
+    assert json.loads(board.array()) == EXAMPLE[1:]
+
+
+def test_a_battery_leaves_the_metrics_after_three_cycles_without_it(board, port):
+    board.publish(EXAMPLE)
+    for _ in range(2):
+        board.publish(EXAMPLE[1:])
+    assert ask(port, "/metrics")[2].count("\neflex_battery_soc_ratio{") == 3
+    board.publish(EXAMPLE[1:])
+    assert ask(port, "/metrics")[2].count("\neflex_battery_soc_ratio{") == 2
+
+
+def test_a_silent_bus_leaves_the_metrics(board, clock, port):
+    board.publish(EXAMPLE)
+    clock.now += LATE_S
+    assert "eflex_battery_soc_ratio{" not in ask(port, "/metrics")[2]
+
+
+def test_the_metrics_are_in_base_units(board, port):
+    board.publish(EXAMPLE[:1])
+    lines = ask(port, "/metrics")[2].splitlines()
+    battery = 'battery_id="2299075F9999"'
+    for line in (
+        f"eflex_battery_soc_ratio{{{battery}}} 0.71",
+        f"eflex_battery_voltage_volts{{{battery}}} 53.1",
+        f"eflex_battery_current_amperes{{{battery}}} -0.3",
+        f'eflex_cell_voltage_volts{{{battery},cell="16"}} 3.319',
+        f"eflex_last_frame_timestamp_seconds{{{battery}}} 1.715987139e+09",
+    ):
+        assert line in lines
+
+
+def test_what_is_remembered_is_bounded(board, clock):
+    for number in range(3 * SAMPLES):
+        clock.now += 60
+        board.publish([{**EXAMPLE[0], "battery_id": f"2211054F{number:04d}", "time": number}])
+    past = json.loads(board.past())
+    assert len(past["samples"]) == SAMPLES
+    assert past["samples"][-1][0] == 3 * SAMPLES - 1
+    assert len(past["known"]) == MOST_KNOWN
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "BREW"])
+def test_only_get_and_head_are_answered(port, method):
+    for path in PATHS:
+        assert ask(port, path, method)[0] == 405
+
+
+def test_head_has_no_body(port):
+    for path in PATHS:
+        status, headers, text = ask(port, path, "HEAD")
+        assert (status in (200, 503), text) == (True, "")
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/page.html", "/../../etc/passwd", "/health/", "/%2e%2e/", "/server.py", "*"]
+)
+def test_there_is_no_other_path(port, path):
+    status, _, text = ask(port, path)
+    assert (status, text) == (404, "nothing here\n")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "", "127.0.0.1.evil.example", "localhost.evil"])
+def test_a_page_elsewhere_cannot_ask_by_its_own_name(port, host):
+    assert ask(port, "/batteries.json", host=host)[0] == 421
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:8080", "localhost", "[::1]:80", "192.168.1.5", socket.gethostname()]
+)
+def test_our_own_names_are_good(host):
+    assert _means_us(host)
+
+
+def test_the_policy_lets_nothing_run_but_what_is_in_the_page(port):
+    _, headers, _ = ask(port, "/")
+    policy = headers["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+    assert re.search(r"script-src 'sha256-[\w+/=]+';", policy)
+
+
+@pytest.mark.parametrize("nonsense", [b"\0\xff\r\n\r\n", b"GET " + b"a" * 70_000, b"GET /\r\n\r\n"])
+def test_nonsense_does_no_harm(port, nonsense):
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall(nonsense)
+        client.shutdown(socket.SHUT_WR)
+        try:
+            while client.recv(4096):
+                pass
+        except ConnectionError:
+            pass
+    assert ask(port, "/batteries.json")[0] == 200
+
+
+def test_somebody_who_dawdles_is_cut_off(port):
+    """Not even a byte now and then keeps a connection."""
+    begun = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        try:
+            while time.monotonic() - begun < 20:
+                client.sendall(b"G")
+                time.sleep(0.2)
+        except OSError:
+            pass
+    assert time.monotonic() - begun < 10
+
+
+def test_too_many_streams_are_refused(port):
+    held = []
+    for _ in range(MOST_STREAMS):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/events")
+        held.append((connection, connection.getresponse()))
+    assert ask(port, "/events")[0] == 503
+    assert ask(port, "/batteries.json")[0] == 200
+    for connection, answer in held:
+        answer.close()
+        connection.close()
+
+
+def test_an_address_in_use_costs_the_page_only_and_is_tried_again(
+    start, broker, subscribe, tmp_path
+):
+    subscriber = subscribe(broker.port)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        process = start("-c", page_ini(tmp_path, broker.port, port), "--input", "simulator:2")
+        reads(process.stderr, "Address already in use; trying again")
+        wait_until(lambda: len(subscriber.payloads()) >= 2)
+    wait_until(lambda: listens(port), "the page")
+
+
+def page_ini(folder, broker_port, port):
+    ini = mqtt_ini(folder, broker_port)
+    ini.write_text(ini.read_text() + f"[web]\nlisten = 127.0.0.1:{port}\n")
+    return ini
+
+
+def test_five_hundred_connections_held_open_do_not_touch_the_bus_loop(
+    start, broker, subscribe, tmp_path
+):
+    subscriber = subscribe(broker.port)
+    port = free_port()
+    process = start("-c", page_ini(tmp_path, broker.port, port), "--input", "simulator:14")
+    reads(process.stderr, "the page is here")
+    wait_until(subscriber.payloads)
+    held, over = [], threading.Event()
+
+    def hold():
+        while not over.is_set():
+            while len(held) < 500:
+                held.append(socket.create_connection(("127.0.0.1", port), timeout=10))
+            over.wait(1)
+            for each in held[:40]:  # those that were cut off come again
+                each.close()
+            del held[:40]
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    wait_until(lambda: len(held) == 500, "500 connections")
+    before = len(subscriber.payloads())
+    time.sleep(8)
+    arrays = [json.loads(payload) for payload in subscriber.payloads()[before:]]
+    over.set()
+    holder.join()
+    threads = int(re.search(r"Threads:\s+(\d+)", status_of(process))[1])
+    for each in held:
+        each.close()
+    assert 7 <= len(arrays) <= 9
+    assert all(len(array) == 14 for array in arrays)
+    assert threads < 60
+    wait_until(lambda: ask(port, "/health")[0] == 200, "an answer")
+
+
+def status_of(process):
+    return Path(f"/proc/{process.pid}/status").read_text()

@@ -1,0 +1,66 @@
+"""The program as its users start it, and a log to give it."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+from .bank import CAPTURES
+
+MAIN = Path(__file__).parents[2] / "main.py"
+LOG = CAPTURES / "documented_example.log"
+DOCUMENTED = LOG.with_suffix(".json").read_text()
+STOP_S = 2.0
+
+ORIGINAL_INI = """\
+[logging]
+log_level = INFO
+log_dir = conf/logs
+profile = no
+
+[can]
+interface = socketcan
+channel = can0
+bitrate = 250000
+
+[mqtt]
+hostname = localhost
+port = 1883
+keepalive = 60
+client_id = eflexcan2mqtt
+qos = 2
+topic = eflexbatteries
+publish_interval = 60
+"""
+"""As people have it who come from the first version of others."""
+
+
+def mqtt_ini(folder, port, **settings):
+    """An INI for a broker on a port; its path."""
+    path = folder / "test.ini"
+    logging = {key: settings.pop(key) for key in ("log_dir", "profile") if key in settings}
+    lines = ["[logging]", *(f"{key} = {value}" for key, value in logging.items())]
+    lines += ["[mqtt]", "hostname = 127.0.0.1", f"port = {port}"]
+    lines += [f"{key} = {value}" for key, value in settings.items()]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def stop(process, number=signal.SIGTERM):
+    """Signal a process and wait for its end; how long that took."""
+    begun = time.monotonic()
+    process.send_signal(number)
+    process.wait(timeout=10)
+    return time.monotonic() - begun
+
+
+def reads(stream, text):
+    """Read lines of a stream until one holds a text; that line."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        line = stream.readline()
+        assert line, f"ended before {text!r}"
+        if text in line:
+            return line
+    raise AssertionError(f"no {text!r} in time")
