@@ -20,7 +20,7 @@ PIPED = ("json", "influx", "bytes")
 """The outputs that nobody watches: a log goes there as fast as they take it."""
 
 
-class Source(NamedTuple):
+class Input(NamedTuple):
     """What ``--input`` names: ``name`` is the channel, the number of batteries or the file."""
 
     kind: str
@@ -31,7 +31,7 @@ class Options(argparse.Namespace):
     """The command line, parsed; None is what it did not say."""
 
     config: Path | None
-    input: Source
+    input: Input
     output: str
     fields: str | None
     speed: float | None
@@ -63,7 +63,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         "--input",
         metavar="SOURCE",
         type=_source,
-        default=Source(BUS, ""),
+        default=Input(BUS, ""),
         help="can[:CHANNEL] (default: the bus in [can]) | simulator[:N] (N batteries, default "
         f"{DEFAULT_BATTERIES}) | FILE | - : a candump log",
     )
@@ -108,21 +108,21 @@ def parse(arguments: list[str] | None = None) -> Options:
     return parser.parse_args(arguments, Options())
 
 
-def _source(text: str) -> Source:
+def _source(text: str) -> Input:
     kind, _, name = text.partition(":")
     if kind == BUS:
-        return Source(BUS, name)
+        return Input(BUS, name)
     if kind == SIMULATOR:
         if name and not (name.isdecimal() and int(name) in BATTERIES):
             raise argparse.ArgumentTypeError(
                 f"'{text}': expected {BATTERIES[0]} to {BATTERIES[-1]} batteries"
             )
-        return Source(SIMULATOR, name or str(DEFAULT_BATTERIES))
+        return Input(SIMULATOR, name or str(DEFAULT_BATTERIES))
     if not text:
         raise argparse.ArgumentTypeError("expected can, simulator, a file or -")
     if re.fullmatch(r"v?can\d+", text) and not Path(text).exists():
         raise argparse.ArgumentTypeError(f"'{text}': no such file; did you mean 'can:{text}'?")
-    return Source(LOG, text)
+    return Input(LOG, text)
 
 
 def _battery(text: str) -> str:

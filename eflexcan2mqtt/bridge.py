@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .protocol.assembler import Assembler, Record, Start
-from .protocol.blocks import SILENT_TICKS, Frame
+from .protocol.blocks import SILENT_TICKS, Event, Silence
 from .protocol.cycle import Cycle
 from .protocol.decode import DecodeError, Decoder, Reading
 
@@ -33,14 +33,14 @@ class Bridge:
         self._publish = publish
         self._failing: set[tuple[int, str]] = set()  # battery and field that were told
 
-    def run(self, frames: Iterable[Frame | None]) -> None:
-        """Take frames until there are no more; None stands for a second without any.
+    def run(self, frames: Iterable[Event]) -> None:
+        """Take frames until there are no more.
 
         The last cycle is published, too.
         """
         silent = heard = 0
         for event in self.assembler.events(frames):
-            if event is None:
+            if event is Silence.SECOND:
                 # Any frame breaks a silence, also one that is no event.
                 silent = silent + 1 if self.assembler.frames == heard else 1
                 heard = self.assembler.frames

@@ -20,7 +20,7 @@ from .arguments import BUS, LOG, SIMULATOR, Options, parse
 from .bridge import Bridge, Publish
 from .process import logs, systemd
 from .process.stop import Stop, Stopped, end_with_any_thread
-from .protocol.blocks import Frame
+from .protocol.blocks import Event
 from .protocol.fields import EXPERIMENTAL
 from .settings import secrets
 from .settings.load import DEFAULT_PATHS, ConfigError, load
@@ -51,7 +51,7 @@ class Source(NamedTuple):
     kept waiting; a bus cannot.  ``overflows`` tells how many frames came too fast.
     """
 
-    frames: Iterable[Frame | None]
+    frames: Iterable[Event]
     clock: Callable[[], float]
     waits: bool
     overflows: Callable[[], int] = int
@@ -168,7 +168,7 @@ def _open(options: Options, config: Config, stack: ExitStack) -> Source:
     from .sources.pace import Paced
 
     speed = options.pace()
-    recorded: Iterable[Frame | None]
+    recorded: Iterable[Event]
     if kind == SIMULATOR:
         from .sources import simulator
 

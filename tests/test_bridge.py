@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eflexcan2mqtt.bridge import Bridge
+from eflexcan2mqtt.protocol.blocks import Silence
 from eflexcan2mqtt.protocol.fields import field
 
 from .support.bank import CYCLE_S, START, STATUS_FRAMES, cycles, published, sent, summary
@@ -99,9 +100,9 @@ def test_three_silent_seconds_end_the_cycle():
     bridge = Bridge("documented", arrays.append)
 
     def frames():
-        yield from [*sent(1), None, None]
+        yield from [*sent(1), Silence.SECOND, Silence.SECOND]
         assert arrays == []
-        yield from [None] * 5
+        yield from [Silence.SECOND] * 5
         assert len(arrays) == 1
         yield from sent(2, START + 60)
 

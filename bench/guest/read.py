@@ -95,12 +95,13 @@ def gathered(counter: Counter) -> None:
 
 
 def ours(counter: Counter) -> None:
+    from eflexcan2mqtt.protocol.blocks import Silence
     from eflexcan2mqtt.settings.schema import Can
     from eflexcan2mqtt.sources import can_bus
 
     take = counter.take
     for frame in can_bus.frames(Can(channel=interface)):
-        if frame and take(frame[1]):
+        if frame is not Silence.SECOND and take(frame[1]):
             return
 
 

@@ -10,6 +10,7 @@ import time
 from contextlib import closing
 from typing import Any, NamedTuple
 
+from ..protocol.blocks import Silence
 from ..settings.schema import Can, Mqtt
 from ..sinks.mqtt.client import failure, make_client
 from ..sources import can_bus
@@ -36,7 +37,7 @@ def bus(config: Can) -> Finding:
             # A second without frames gives None: it ends also on a bus where nobody speaks.
             for frame in received:
                 deadline = deadline or time.monotonic() + BUS_S
-                if frame:
+                if frame is not Silence.SECOND:
                     heard.add(frame[0] & 0xF)
                 if time.monotonic() > deadline:
                     break

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from .blocks import BATTERIES, BLOCKS, FRAME_BYTES, STATUS, Block, Frame
+from .blocks import BATTERIES, BLOCKS, FRAME_BYTES, STATUS, Block, Event, Silence
 from .fields import field
 
 MAX_AGE_S = 0.5
@@ -80,8 +80,8 @@ class Assembler:
             for block in BLOCKS:
                 self._slots[block.base_id + battery.number] = _Slot(battery, block)
 
-    def events(self, frames: Iterable[Frame | None]) -> Iterator[Start | Record | None]:
-        """The bursts that frames begin and the records that they complete; None for each None.
+    def events(self, frames: Iterable[Event]) -> Iterator[Start | Record | Silence]:
+        """The bursts that frames begin and the records that they complete; silence is passed on.
 
         Data is the marker and 7 bytes; times are seconds since the epoch.  Frames of other
         devices are ignored.  Raises only what ``frames`` does: on a bus a lost frame is an
@@ -89,8 +89,8 @@ class Assembler:
         """
         slots = self._slots
         for frame in frames:
-            if frame is None:
-                yield None
+            if frame is Silence.SECOND:
+                yield frame
                 continue
             self.frames += 1
             can_id, data, time = frame

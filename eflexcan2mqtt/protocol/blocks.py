@@ -9,18 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 Frame = tuple[int, bytes, float]
 """Arbitration id (11 bit), data, and time in seconds since the epoch."""
+
+
+class Silence(Enum):
+    """What a source yields when it has no frame to give."""
+
+    SECOND = "a second without a frame"
+
+
+Event = Frame | Silence
+"""What a source yields."""
 
 BATTERIES = range(1, 16)
 FRAME_BYTES = 8
 PAYLOAD_BYTES = FRAME_BYTES - 1
 CELL_COUNT = 16
 TICK_S = 1.0
-"""A source that has nothing to give says so this often."""
+"""A source without frames yields ``Silence.SECOND`` this often."""
 SILENT_TICKS = 3
-"""A bank that has said nothing for so long is gone, and its cycle is over."""
+"""After so many silent seconds the bank is gone and its cycle is over."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 import can
 
-from ..protocol.blocks import BLOCKS, FRAME_BYTES, OUR_IDS, TICK_S, Frame
+from ..protocol.blocks import BLOCKS, FRAME_BYTES, OUR_IDS, TICK_S, Event, Silence
 from ..settings.schema import Can
 
 # What python-can's interfaces raise.  The last four come from those that parse what a
@@ -22,8 +22,8 @@ ERRORS = (can.CanError, OSError, ValueError, LookupError, ImportError, TypeError
 _FILTERS = [{"can_id": block.base_id, "can_mask": 0x7F0, "extended": False} for block in BLOCKS]
 
 
-def frames(config: Can) -> Generator[Frame | None, None, None]:
-    """The frames of our ids, and None for each second without one; closes the bus at its end.
+def frames(config: Can) -> Generator[Event, None, None]:
+    """The frames of our ids, and silence for each second without one; closes the bus at its end.
 
     Raises OSError, in the words of the system or of python-can, when the bus fails.
     """
@@ -63,7 +63,7 @@ def is_ours(message: can.Message) -> bool:
     )
 
 
-def _received(bus: can.BusABC) -> Iterator[Frame | None]:
+def _received(bus: can.BusABC) -> Iterator[Event]:
     heard = time.monotonic()
     while True:
         message = bus.recv(TICK_S)
@@ -73,4 +73,4 @@ def _received(bus: can.BusABC) -> Iterator[Frame | None]:
             yield message.arbitration_id, bytes(message.data), time.time()
         elif time.monotonic() - heard >= TICK_S:  # also where foreign frames keep coming
             heard = time.monotonic()
-            yield None
+            yield Silence.SECOND

@@ -10,7 +10,7 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import closing
 
-from ..protocol.blocks import SILENT_TICKS, TICK_S, Frame
+from ..protocol.blocks import SILENT_TICKS, TICK_S, Event, Silence
 from ..settings.schema import Can
 from . import socketcan
 
@@ -21,8 +21,8 @@ QUICK_FOR_S = 10.0
 SLOWEST_RETRY_S = 30.0
 
 
-def opened(config: Can, overflows: socketcan.Overflows) -> Generator[Frame | None, None, None]:
-    """The frames of our ids from the interface of the INI, and None for each second without one.
+def opened(config: Can, overflows: socketcan.Overflows) -> Generator[Event, None, None]:
+    """The frames of our ids from the interface of the INI, and silence for each second without one.
 
     Opens it with the first, closes it at the end; raises OSError when it fails.
     """
@@ -33,8 +33,8 @@ def opened(config: Can, overflows: socketcan.Overflows) -> Generator[Frame | Non
     return adapter.frames(config)
 
 
-def frames(config: Can, overflows: socketcan.Overflows | None = None) -> Iterator[Frame | None]:
-    """The frames of our ids, and None for each second without one.
+def frames(config: Can, overflows: socketcan.Overflows | None = None) -> Iterator[Event]:
+    """The frames of our ids, and silence for each second without one.
 
     Says once that the bus is gone and once that it is back, and tries for ever: every
     second at first, later every 30 s.  ``overflows`` counts what came faster than it was read.
@@ -62,7 +62,7 @@ def frames(config: Can, overflows: socketcan.Overflows | None = None) -> Iterato
         again = time.monotonic() + retry
         while (left := again - time.monotonic()) > 0:
             time.sleep(min(left, TICK_S))
-            yield None
+            yield Silence.SECOND
         if _since(down_since or again) > QUICK_FOR_S:
             retry = min(2 * retry, SLOWEST_RETRY_S)
 
@@ -72,13 +72,11 @@ def reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def _telling_silence(
-    channel: str, first: Frame | None, received: Iterator[Frame | None]
-) -> Iterator[Frame | None]:
-    silent = int(first is None)
+def _telling_silence(channel: str, first: Event, received: Iterator[Event]) -> Iterator[Event]:
+    silent = int(first is Silence.SECOND)
     yield first
     for frame in received:
-        if frame is None:
+        if frame is Silence.SECOND:
             silent += 1
             if silent == SILENT_TICKS:
                 log.warning("%s: no battery says anything", channel)

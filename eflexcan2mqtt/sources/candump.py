@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 
-from ..protocol.blocks import FRAME_BYTES, OUR_IDS, SILENT_TICKS, TICK_S, Frame
+from ..protocol.blocks import FRAME_BYTES, OUR_IDS, SILENT_TICKS, TICK_S, Event, Frame, Silence
 from .lines import LONGEST
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ _SCREEN = re.compile(
 
 
 class Candump:
-    """Iterates over the frames of our ids in a log, and None for seconds without one.
+    """Iterates over the frames of our ids in a log, and silence for seconds without one.
 
     ``name`` is what messages call the log; ``lines`` are its lines, and None for each second
     of waiting.  ``clock`` tells the time of lines that show none; gaps (-td) are added up
@@ -64,11 +64,11 @@ class Candump:
         self._bus: bytes | None = None
         self._ignored_bus = False
 
-    def __iter__(self) -> Iterator[Frame | None]:
+    def __iter__(self) -> Iterator[Event]:
         newest = None
         for line in self._lines:
             if line is None:
-                yield None
+                yield Silence.SECOND
                 continue
             self.count += 1
             if not self.count % LINES_PER_PROGRESS:
@@ -77,7 +77,7 @@ class Candump:
             if frame is None:
                 continue
             if newest is not None and self._time - newest > SILENT_TICKS * TICK_S:
-                yield from [None] * SILENT_TICKS
+                yield from [Silence.SECOND] * SILENT_TICKS
             newest = self._time
             yield frame
         if newest is None and self.count:

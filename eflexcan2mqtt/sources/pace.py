@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 
-from ..protocol.blocks import Frame
+from ..protocol.blocks import Event, Silence
 
 LONGEST_WAIT_S = 60.0
 """The clock of a Pi without a battery jumps by months: no recorded gap is waited out longer."""
@@ -20,15 +20,15 @@ class Paced:
     ``time`` is the recorded time of the newest frame.
     """
 
-    def __init__(self, frames: Iterable[Frame | None], speed: float) -> None:
+    def __init__(self, frames: Iterable[Event], speed: float) -> None:
         self.time = 0.0
         self._frames = frames
         self._speed = speed
 
-    def __iter__(self) -> Iterator[Frame | None]:
+    def __iter__(self) -> Iterator[Event]:
         due = time.monotonic()
         for frame in self._frames:
-            if frame is not None:
+            if frame is not Silence.SECOND:
                 before, self.time = self.time or frame[2], frame[2]
                 if self._speed and self.time > before:
                     due += min((self.time - before) / self._speed, LONGEST_WAIT_S)

@@ -15,7 +15,7 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
-from ..protocol.blocks import BLOCKS, FRAME_BYTES, OUR_IDS, TICK_S, Frame
+from ..protocol.blocks import BLOCKS, FRAME_BYTES, OUR_IDS, TICK_S, Event, Silence
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +51,8 @@ class Overflows:
     count = 0
 
 
-def frames(channel: str, overflows: Overflows) -> Generator[Frame | None, None, None]:
-    """The frames of our ids, and None for each second without one; closes the socket at its end.
+def frames(channel: str, overflows: Overflows) -> Generator[Event, None, None]:
+    """The frames of our ids, and silence for each second without one; closes the socket at its end.
 
     Raises OSError when the interface is missing, gone, down or another one.  Frames that the
     kernel had to drop are logged.
@@ -67,7 +67,7 @@ def frames(channel: str, overflows: Overflows) -> Generator[Frame | None, None, 
 
 def received(
     bus: socket.socket, channel: str, overflows: Overflows
-) -> Generator[Frame | None, None, None]:
+) -> Generator[Event, None, None]:
     """What ``frames`` gives, from a socket of datagrams laid out as the kernel's CAN frames."""
     bus.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
     # python's own time-out polls before each read and doubles its cost.
@@ -90,7 +90,7 @@ def received(
             # A socket whose interface was pulled and plugged in again is silent for ever.
             _check_interface(channel, index)
             dropped = _told_drops(bus, channel, dropped, overflows)
-            yield None
+            yield Silence.SECOND
             looked, heard = time.monotonic(), False
             continue
         count += 1
@@ -104,7 +104,7 @@ def received(
         elif time.monotonic() - looked >= TICK_S:
             # Foreign frames keep coming: a tick is for a whole look without one of ours.
             if not heard:
-                yield None
+                yield Silence.SECOND
             looked, heard = time.monotonic(), False
 
 

@@ -9,7 +9,7 @@ import time
 import can
 import pytest
 
-from eflexcan2mqtt.protocol.blocks import OUR_IDS
+from eflexcan2mqtt.protocol.blocks import OUR_IDS, Silence
 from eflexcan2mqtt.settings.schema import Can
 from eflexcan2mqtt.sources import adapter, can_bus
 from tests.support.bank import sent
@@ -40,7 +40,7 @@ def source(channel):
 
 def first_of(source):
     """The first frame after any ticks."""
-    return next(each for each in source if each is not None)
+    return next(each for each in source if each is not Silence.SECOND)
 
 
 def message(can_id=FRAME[0], data=FRAME[1], **options):
@@ -108,7 +108,7 @@ def test_each_second_without_a_battery_is_a_tick_and_three_are_told(peer, source
     """Foreign frames that get through the filters of the interface change nothing."""
     caplog.set_level(logging.INFO)
     begun = time.monotonic()
-    assert [next(source) for _ in range(4)] == [None] * 4
+    assert [next(source) for _ in range(4)] == [Silence.SECOND] * 4
     assert 4 <= time.monotonic() - begun < 6
     thread = later(lambda: peer.send(message()))
     assert first_of(source)[:2] == FRAME[:2]
@@ -125,7 +125,7 @@ def test_a_missing_interface_is_said_once_and_tried_again(caplog):
     """This kernel may know no CAN at all, or no can77: either is one line, in its words."""
     caplog.set_level(logging.INFO)
     source = can_bus.frames(Can(channel="can77"))
-    assert [next(source) for _ in range(4)] == [None] * 4
+    assert [next(source) for _ in range(4)] == [Silence.SECOND] * 4
     [line] = caplog.messages
     assert line.startswith("can77: ")
     assert line.endswith("; trying again until it works")
@@ -149,7 +149,7 @@ def test_a_bus_that_breaks_is_opened_again(channel, peer, caplog):
     assert first_of(source)[:2] == FRAME[:2]
     thread.join()
     ours_on(channel, peer).put(Broken())
-    assert next(source) is None
+    assert next(source) is Silence.SECOND
     thread = later(lambda: peer.send(message()))
     assert first_of(source)[:2] == FRAME[:2]
     thread.join()
@@ -179,7 +179,7 @@ def test_a_link_that_is_down_is_said_once_however_often_it_opens(channel, peer, 
 
     thread = threading.Thread(target=break_each)
     thread.start()
-    assert [next(source) for _ in range(4)] == [None] * 4
+    assert [next(source) for _ in range(4)] == [Silence.SECOND] * 4
     over.set()
     thread.join()
     assert caplog.messages == [f"{channel}: Network is down; trying again until it works"]
@@ -197,7 +197,7 @@ class Broken:
 
 def test_an_interface_that_needs_what_is_not_installed_says_so(caplog):
     source = can_bus.frames(Can(interface="canalystii", channel="0"))
-    assert next(source) is None
+    assert next(source) is Silence.SECOND
     assert "trying again" in caplog.messages[-1]
     source.close()
 

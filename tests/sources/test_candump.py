@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eflexcan2mqtt.protocol.blocks import OUR_IDS
+from eflexcan2mqtt.protocol.blocks import OUR_IDS, Silence
 from eflexcan2mqtt.sources.candump import LINES_PER_PROGRESS, Candump
 from eflexcan2mqtt.sources.lines import LONGEST
 from tests.support.bank import candump_line, sent
@@ -163,7 +163,7 @@ def test_frames_survive_being_written_and_read(ids, random):
 
 def test_seconds_without_a_line_pass_through():
     source = Candump([None, candump_line(FRAME).encode(), None], "x.log")
-    assert list(source) == [None, FRAME, None]
+    assert list(source) == [Silence.SECOND, FRAME, Silence.SECOND]
 
 
 def test_lines_without_time_have_the_time_of_the_clock_that_was_given():
@@ -179,8 +179,8 @@ def test_a_log_without_batteries_says_so(caplog):
 def test_three_recorded_seconds_without_a_frame_are_a_silence():
     frames = [*sent(1, 1.7e9), *sent(1, 1.7e9 + 2), *sent(1, 1.7e9 + 6)]
     found, _ = read("".join(map(candump_line, frames)))
-    assert found[36:39] == [None] * 3
-    assert found.count(None) == 3
+    assert found[36:39] == [Silence.SECOND] * 3
+    assert found.count(Silence.SECOND) == 3
 
 
 def test_frames_of_a_second_bus_are_left_out_and_said_once(caplog):

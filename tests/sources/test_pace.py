@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from eflexcan2mqtt.protocol.blocks import Silence
 from eflexcan2mqtt.sources import pace
 from eflexcan2mqtt.sources.pace import Paced
 
@@ -39,6 +40,6 @@ def test_a_clock_set_forward_is_waited_for_no_longer_than_the_bound(monkeypatch)
 
 
 def test_silence_passes_through_and_time_is_the_newest_frames():
-    played = Paced([*frames(5.0), None, *frames(7.0)], 0)
-    assert [each and each[2] for each in played] == [5.0, None, 7.0]
+    played = Paced([*frames(5.0), Silence.SECOND, *frames(7.0)], 0)
+    assert list(played) == [*frames(5.0), Silence.SECOND, *frames(7.0)]
     assert played.time == 7.0

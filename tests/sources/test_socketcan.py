@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from eflexcan2mqtt.protocol.blocks import OUR_IDS
+from eflexcan2mqtt.protocol.blocks import OUR_IDS, Silence
 from eflexcan2mqtt.sources import socketcan
 from tests.support.bank import sent
 
@@ -70,7 +70,7 @@ def test_what_is_no_batterys_is_left_out(wire, received, can_id, length):
 
 def test_a_silent_second_is_a_tick(received):
     begun = time.monotonic()
-    assert [next(received), next(received)] == [None, None]
+    assert [next(received), next(received)] == [Silence.SECOND] * 2
     assert 1.8 < time.monotonic() - begun < 10
 
 
@@ -86,7 +86,7 @@ def test_ticks_come_also_where_only_foreign_frames_do_and_not_twice_as_often(wir
     foreign.start()
     begun = time.monotonic()
     try:
-        assert [next(received) for _ in range(3)] == [None] * 3
+        assert [next(received) for _ in range(3)] == [Silence.SECOND] * 3
         assert 2.5 < time.monotonic() - begun < 15
     finally:
         over.set()
