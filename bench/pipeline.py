@@ -18,7 +18,7 @@ from eflexcan2mqtt.bridge import Bridge
 from eflexcan2mqtt.protocol.blocks import BLOCKS, CELL_COUNT, CELLS, STATUS, Frame
 from eflexcan2mqtt.protocol.fields import STAGES, shown
 from eflexcan2mqtt.protocol.values import PROBES
-from eflexcan2mqtt.sinks.text_lines import to_json
+from eflexcan2mqtt.sinks.json_lines import to_json
 from eflexcan2mqtt.sources import simulator
 from tests.support.bank import FRAMES_PER_BURST
 
@@ -77,7 +77,7 @@ def ours(frames: list[Frame], stage: str) -> int:
         nonlocal size
         size += len(to_json(cycle))
 
-    Bridge(stage, publish).run(frames)
+    Bridge(publish).run(frames)
     return size
 
 

@@ -1,111 +1,222 @@
-"""What the command line may say. Usage errors end the process with status 2."""
+"""The command line in, one command with its options out. Usage errors end with status 2.
+
+A command stands first and has a parser and a help of its own; without one the program runs.
+The flags of 1.2 (``--check`` and others) stay as other names of the commands.
+"""
 
 from __future__ import annotations
 
 import argparse
 import math
 import re
+import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NoReturn
 
 from . import __version__
 from .protocol.bank import BANK
 from .protocol.blocks import BATTERIES
 from .protocol.fields import STAGES
 from .protocol.values import Serial
+from .sinks import MQTT, OUTPUTS
+from .sources import BUS, RECORDING, SIMULATOR, Input
 
-BUS, SIMULATOR, LOG = "can", "simulator", "log"
+PROGRAM = "eflexcan2mqtt"
 DEFAULT_BATTERIES = 14
-PIPED = ("json", "influx", "bytes")
-"""The outputs that nobody watches: a log goes there as fast as they take it."""
 
 
-class Input(NamedTuple):
-    """What ``--input`` names: ``name`` is the channel, the number of batteries or the file."""
-
-    kind: str
-    name: str
-
-
-class Options(argparse.Namespace):
-    """The command line, parsed; None is what it did not say."""
+@dataclass(frozen=True)
+class Run:
+    """Read an input and send its cycles to an output; ``speed`` and ``fields`` may be unset."""
 
     config: Path | None
     input: Input
     output: str
     fields: str | None
     speed: float | None
-    check: bool
-    forget: str | None
-    anonymize: list[Path] | None
     verbose: bool
 
     def pace(self) -> float:
-        """How fast a recording is played: a log for a pipe at once, all else as recorded."""
+        """How fast a recording is played: for a pipe without waiting, else as recorded."""
         if self.speed is not None:
             return self.speed
-        return 0.0 if self.output in PIPED and self.input.kind == LOG else 1.0
+        return 0.0 if OUTPUTS[self.output].piped and self.input.kind == RECORDING else 1.0
 
 
-def parse(arguments: list[str] | None = None) -> Options:
+@dataclass(frozen=True)
+class Check:
+    """Say what is wrong with the INI, and with what the input and the output need."""
+
+    config: Path | None
+    input: Input
+    output: str
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Remove a battery, or the bank, from Home Assistant."""
+
+    config: Path | None
+    battery_id: str
+
+
+@dataclass(frozen=True)
+class Anonymize:
+    """Write a recording again with made-up serial numbers."""
+
+    source: Path
+    target: Path
+
+
+Command = Run | Check | Forget | Anonymize
+
+HELP = {
+    "run": "read an input and send its cycles to an output (this is the default)",
+    "check": "check the INI, the CAN interface and the broker",
+    "forget": "remove a battery that has left for good from Home Assistant",
+    "anonymize": "write a candump recording again with made-up serial numbers",
+}
+
+
+def parse(arguments: list[str] | None = None) -> Command:
     """Parse the given arguments, or those of the process."""
-    parser = argparse.ArgumentParser(
-        prog="eflexcan2mqtt",
+    words = sys.argv[1:] if arguments is None else arguments
+    if words and words[0] in HELP:
+        return _command(words[0], words[1:])
+    return _run(PROGRAM, words, aliases=True)
+
+
+def _command(name: str, words: list[str]) -> Command:
+    prog = f"{PROGRAM} {name}"
+    if name == "run":
+        return _run(prog, words, aliases=False)
+    parser = _Parser(prog=prog, description=f"{HELP[name][:1].upper()}{HELP[name][1:]}.")
+    if name == "anonymize":
+        parser.add_argument("source", metavar="IN", type=Path, help="a candump recording")
+        parser.add_argument("target", metavar="OUT", type=Path, help="a file that is not there yet")
+        found = parser.parse_args(words)
+        return Anonymize(found.source, found.target)
+    _add_config(parser)
+    if name == "forget":
+        _add_battery(parser, "battery_id")
+        found = parser.parse_args(words)
+        return Forget(found.config, found.battery_id)
+    _add_input(parser)
+    _add_output(parser)
+    found = parser.parse_args(words)
+    return Check(found.config, found.input, found.output)
+
+
+def _run(prog: str, words: list[str], aliases: bool) -> Command:
+    parser = _Parser(
+        prog=prog,
         description="Fortress Power eFlex batteries from their CAN bus to MQTT.",
+        epilog=_commands() if aliases else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_config(parser)
+    _add_input(parser)
+    _add_output(parser)
+    parser.add_argument(
+        "--fields",
+        choices=STAGES,
+        help="which fields the arrays show; overrides [mqtt] fields",
+    )
+    parser.add_argument(
+        "--speed",
+        metavar="X",
+        type=_speed,
+        help="pace of a recording or of the simulator: 1 as recorded, 10 ten times as fast, 0 "
+        "without waiting (default: 0 for a recording to "
+        f"{', '.join(name for name, each in OUTPUTS.items() if each.piped)}, else 1)",
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="log details as well")
+    if aliases:
+        _add_aliases(parser)
+    found = parser.parse_args(words)
+    if aliases and found.check:
+        return Check(found.config, found.input, found.output)
+    if aliases and found.forget is not None:
+        return Forget(found.config, found.forget)
+    if aliases and found.anonymize is not None:
+        return Anonymize(*found.anonymize)
+    return Run(found.config, found.input, found.output, found.fields, found.speed, found.verbose)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Knows every command's name: one that does not stand first gets a hint."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(allow_abbrev=False, **options)  # type: ignore[arg-type]
+        self.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+
+    def error(self, message: str) -> NoReturn:
+        prefix = "unrecognized arguments: "
+        words = message.removeprefix(prefix).split() if message.startswith(prefix) else []
+        for word in words:
+            if word in HELP:
+                message = f"{message}; a command comes first: {PROGRAM} {word} ..."
+        super().error(message)
+
+
+def _commands() -> str:
+    rows = [f"  {name:10} {text}" for name, text in HELP.items()]
+    note = f"{PROGRAM} COMMAND --help shows the options of a command."
+    return "\n".join(["commands, each as the first argument:", *rows, "", note])
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         *("-c", "--config", "--config_path"),
         metavar="FILE",
         type=Path,
         help="INI file (default: ./eflexcan2mqtt.ini if there is one, else /etc/eflexcan2mqtt.ini)",
     )
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input",
         metavar="SOURCE",
         type=_source,
         default=Input(BUS, ""),
         help="can[:CHANNEL] (default: the bus in [can]) | simulator[:N] (N batteries, default "
-        f"{DEFAULT_BATTERIES}) | FILE | - : a candump log",
+        f"{DEFAULT_BATTERIES}) | FILE | - : a candump recording",
     )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
-        choices=("mqtt", *PIPED, "table"),
-        default="mqtt",
-        help="mqtt (default) | json : one array a line on stdout | influx : InfluxDB's line "
-        "protocol on stdout, a line for each battery | table : a live table in the terminal | "
-        "bytes : what is sent, with letters for what is known of it, and what is not",
+        choices=OUTPUTS,
+        default=MQTT,
+        help=" | ".join(f"{name}: {each.help}" for name, each in OUTPUTS.items()),
     )
-    parser.add_argument("--fields", choices=STAGES, help="overrides [mqtt] fields")
+
+
+def _add_battery(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
-        "--speed",
-        metavar="X",
-        type=_speed,
-        help="pace of a log or of the simulator: 1 as recorded, 10 ten times as fast, 0 without "
-        "waiting (default: 0 for a log to json, influx or bytes, else 1)",
-    )
-    parser.add_argument(
-        "--check",
-        action="store_true",
-        help="say what is wrong with the INI, the CAN interface and the broker, or that all is "
-        "well; then exit",
-    )
-    parser.add_argument(
-        "--forget",
+        name,
         metavar="BATTERY_ID",
         type=_battery,
-        help="take a battery that has left for good out of Home Assistant (or 'bank', all that "
-        "is said of the bank); then exit",
+        help="the serial number of the battery, or 'bank' for the bank as a whole",
     )
-    parser.add_argument(
+
+
+def _add_aliases(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--check", action="store_true", help="as the command check")
+    group.add_argument(
+        "--forget", metavar="BATTERY_ID", type=_battery, help="as the command forget"
+    )
+    group.add_argument(
         "--anonymize",
         nargs=2,
         metavar=("IN", "OUT"),
         type=Path,
-        help="write a candump log again with made-up serial numbers; then exit",
+        help="as the command anonymize",
     )
-    parser.add_argument("-v", "--verbose", action="store_true", help="log details, too")
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    return parser.parse_args(arguments, Options())
 
 
 def _source(text: str) -> Input:
@@ -122,7 +233,7 @@ def _source(text: str) -> Input:
         raise argparse.ArgumentTypeError("expected can, simulator, a file or -")
     if re.fullmatch(r"v?can\d+", text) and not Path(text).exists():
         raise argparse.ArgumentTypeError(f"'{text}': no such file; did you mean 'can:{text}'?")
-    return Input(LOG, text)
+    return Input(RECORDING, text)
 
 
 def _battery(text: str) -> str:

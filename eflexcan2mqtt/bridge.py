@@ -17,31 +17,29 @@ Publish = Callable[[list[Reading]], None]
 
 
 class Bridge:
-    """Joins a source of frames to ``publish``.
+    """Joins a source to ``publish``, which gets the readings of each cycle in full.
 
     Counts published ``cycles`` and ``undecodable`` records; what the assembler took and
-    dropped is in ``assembler.frames`` and ``assembler.dropped``.
+    dropped is in ``assembler.frames`` and ``assembler.dropped``.  ``present`` is how many
+    batteries the last cycle had.
     """
 
-    def __init__(self, stage: str, publish: Publish) -> None:
+    def __init__(self, publish: Publish) -> None:
         self.assembler = Assembler()
         self.cycles = 0
         self.undecodable = 0
-        self.present = 0  # batteries in the last cycle
-        self._decode = Decoder(stage).__call__  # python calls a method faster than an object
+        self.present = 0
+        self._decode = Decoder().__call__  # Python calls a method faster than an object
         self._cycle = Cycle()
         self._publish = publish
-        self._failing: set[tuple[int, str]] = set()  # battery and field that were told
+        self._warned: set[tuple[int, str]] = set()  # battery and field
 
-    def run(self, frames: Iterable[Event]) -> None:
-        """Take frames until there are no more.
-
-        The last cycle is published, too.
-        """
+    def run(self, events: Iterable[Event]) -> None:
+        """Take events until there are no more; the last cycle is published, too."""
         silent = heard = 0
-        for event in self.assembler.events(frames):
+        for event in self.assembler.events(events):
             if event is Silence.SECOND:
-                # Any frame breaks a silence, also one that is no event.
+                # Any frame breaks a silence, also one that begins or completes nothing.
                 silent = silent + 1 if self.assembler.frames == heard else 1
                 heard = self.assembler.frames
                 if silent == SILENT_TICKS:
@@ -71,12 +69,12 @@ class Bridge:
             reading = self._decode(record)
         except DecodeError as error:
             self.undecodable += 1
-            if (error.battery, error.key) not in self._failing:
-                self._failing.add((error.battery, error.key))
+            if (error.battery, error.key) not in self._warned:
+                self._warned.add((error.battery, error.key))
                 log.warning("%s; the battery is left out", error)
             return
-        if self._failing:
-            self._failing = {each for each in self._failing if each[0] != record.battery}
+        if self._warned:
+            self._warned = {each for each in self._warned if each[0] != record.battery}
         self._cycle.add(reading)
 
     def _wrap(self, cycle: list[Reading]) -> None:

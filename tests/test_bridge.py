@@ -29,7 +29,7 @@ def test_each_cycle_is_published_when_it_wraps_and_the_last_at_the_end():
 
 def test_the_first_frame_of_the_next_cycle_publishes_this_one():
     arrays = []
-    bridge = Bridge("documented", arrays.append)
+    bridge = Bridge(arrays.append)
     frames = frames_of(cycles([1, 2], 2))
 
     def watched():
@@ -97,7 +97,7 @@ def test_a_cycle_without_a_complete_battery_is_not_published():
 
 def test_three_silent_seconds_end_the_cycle():
     arrays = []
-    bridge = Bridge("documented", arrays.append)
+    bridge = Bridge(arrays.append)
 
     def frames():
         yield from [*sent(1), Silence.SECOND, Silence.SECOND]
@@ -143,6 +143,6 @@ def test_time_is_that_of_the_last_frame_in_whole_seconds():
 def test_the_summary_counts_what_was_lost():
     frames = frames_of(cycles([1, 2], 2))
     del frames[5]
-    bridge = Bridge("documented", [].append)
+    bridge = Bridge([].append)
     bridge.run(frames)
     assert bridge.summary() == ("frames: 71, cycles: 2, dropped blocks: 1 incomplete, 1 no status")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from eflexcan2mqtt.protocol.fields import STAGES
-from eflexcan2mqtt.sinks.text_lines import to_json
+from eflexcan2mqtt.sinks.json_lines import to_json
 from eflexcan2mqtt.sources.candump import Candump
 from eflexcan2mqtt.sources.lines import Lines
 

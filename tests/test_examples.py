@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from eflexcan2mqtt.protocol.fields import FIELDS
-from eflexcan2mqtt.sinks.text_lines import to_influx
+from eflexcan2mqtt.sinks.influx import to_influx
 from tests.support.bank import published, sent
 
 if sys.version_info >= (3, 11):

@@ -12,6 +12,7 @@ from pathlib import Path
 from ..protocol.blocks import PAYLOAD_BYTES, STATUS
 from ..protocol.fields import field
 from ..protocol.values import Serial
+from . import Finding
 
 _SERIAL = field("battery_id")
 _MARKER = STATUS.markers[_SERIAL.offset // PAYLOAD_BYTES]
@@ -29,8 +30,8 @@ _DIGIT = re.compile(rb"[0-9A-Fa-f]")
 LONGEST = 65_536
 
 
-def anonymize(source: Path, target: Path) -> int:
-    """Write a log without its serial numbers; returns how many batteries it holds.
+def anonymize(source: Path, target: Path) -> Finding:
+    """Write a recording without its serial numbers; returns how many batteries it holds.
 
     Each battery has one made-up number throughout.  Raises OSError, also when ``target`` is
     there already.
@@ -38,7 +39,7 @@ def anonymize(source: Path, target: Path) -> int:
     numbers: dict[bytes, bytes] = {}
     with source.open("rb") as lines, target.open("xb") as masked:
         masked.writelines(_masked(iter(lambda: lines.readline(LONGEST), b""), numbers))
-    return len(numbers)
+    return Finding(True, f"{target}: {len(numbers)} serial numbers replaced")
 
 
 def _masked(lines: Iterable[bytes], numbers: dict[bytes, bytes]) -> Iterator[bytes]:

@@ -1,31 +1,36 @@
-"""A configuration in, what is wrong with its input and its broker out.
-
-Each check is a sentence and whether it is good news.
-"""
+"""Settings, an input and an output in; what is wrong with them out."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import closing
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 from ..protocol.blocks import Silence
-from ..settings.schema import Can, Mqtt
+from ..settings.schema import Can, Config, Mqtt
+from ..sinks import MQTT
 from ..sinks.mqtt.client import failure, make_client
-from ..sources import can_bus
+from ..sources import BUS, RECORDING, Input, can_bus
 from ..sources.lines import Lines
 from ..sources.socketcan import Overflows
+from . import Finding
 
 BROKER_S = 5.0
 BUS_S = 3.0
 
 
-class Finding(NamedTuple):
-    """What a check found."""
-
-    good: bool
-    text: str
+def check(config: Config, source: Input, output: str, ini: Path | None) -> Iterator[Finding]:
+    """Try what the input and the output need; the settings from ``ini`` are good already."""
+    yield Finding(True, f"{ini or 'no INI'}: the settings are good")
+    if source.kind == BUS:
+        yield bus(config.can)
+    if source.kind == RECORDING:
+        yield recording(source.name)
+    if output == MQTT:
+        yield broker(config.mqtt)
 
 
 def bus(config: Can) -> Finding:
@@ -52,8 +57,8 @@ def bus(config: Can) -> Finding:
     return Finding(True, f"{config.channel}: hears {len(heard)} batteries")
 
 
-def log(name: str) -> Finding:
-    """Open a log."""
+def recording(name: str) -> Finding:
+    """Open a recording."""
     try:
         lines = Lines(name)
     except OSError as error:

@@ -7,16 +7,19 @@ import threading
 from ..settings.schema import Config
 from ..sinks.homeassistant.discovery import Discovery
 from ..sinks.mqtt.client import failure, make_client
+from . import Finding
 from .check import BROKER_S
 
 QOS = 1
+SECTIONS = frozenset({"mqtt", "homeassistant"})
+"""The sections of the INI that it uses."""
 
 
-def forget(config: Config, battery_id: str) -> tuple[bool, str]:
+def forget(config: Config, battery_id: str) -> Finding:
     """Clear what the broker keeps of a battery, so that Home Assistant removes it.
 
-    Returns whether the broker has acknowledged it, and that in words.  A bridge that still
-    hears the battery tells of it again.
+    Good once the broker has acknowledged it.  A bridge that still hears the battery announces
+    it again.
     """
     mqtt = config.mqtt
     topics = Discovery(config.homeassistant, mqtt).retained(battery_id)
@@ -53,5 +56,5 @@ def forget(config: Config, battery_id: str) -> tuple[bool, str]:
     if done.wait(BROKER_S):
         client.disconnect()
     if problem:
-        return False, f"{name}: {problem[0]}"
-    return True, f"{name}: forgot {battery_id}: cleared {' and '.join(topics)}"
+        return Finding(False, f"{name}: {problem[0]}")
+    return Finding(True, f"{name}: forgot {battery_id}: cleared {' and '.join(topics)}")

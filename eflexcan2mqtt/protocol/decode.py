@@ -9,7 +9,7 @@ from typing import Any
 
 from .assembler import Record
 from .blocks import BLOCKS, CELLS, STATUS, Block
-from .fields import FIELDS, TIME, Derived, Field, shown
+from .fields import EXPERIMENTAL, FIELDS, TIME, Derived, Field, shown
 from .values import Whole
 
 Reading = dict[str, Any]
@@ -34,7 +34,7 @@ class Decoder:
     Each block is unpacked by one struct, made from the fields that the stage needs.
     """
 
-    def __init__(self, stage: str) -> None:
+    def __init__(self, stage: str = EXPERIMENTAL) -> None:
         fields = shown(stage)
         needed = {key for each in fields if isinstance(each, Derived) for key in each.of}
         sent = [
@@ -74,6 +74,11 @@ class Decoder:
                     convert(row[place])
             except ValueError as error:
                 yield DecodeError(record.battery, key, row[place], error)
+
+
+def select(stage: str) -> Callable[[list[Reading]], list[Reading]]:
+    keys = [each.key for each in shown(stage)]
+    return lambda cycle: [{key: reading[key] for key in keys} for reading in cycle]
 
 
 def encode(reading: Mapping[str, Any]) -> tuple[bytes, bytes]:

@@ -31,21 +31,24 @@ _FILES = ("password_file", "tls_ca", "tls_cert", "tls_key")
 _Found = dict[tuple[str, str], tuple[int, Any]]  # (section, key) -> (line, value)
 
 
-def load(path: Path) -> Config:
-    """Read an INI; raises ConfigError with all that is wrong with it."""
+def load(path: Path, sections: frozenset[str] | None = None) -> Config:
+    """Read an INI; raises ConfigError with all that is wrong with it.
+
+    With ``sections``, the others are not looked at.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     headers, settings, complaints = ini.parse(data)
     for line, name in headers.items():
-        if name not in SECTIONS:
+        if name not in SECTIONS and sections is None:
             complaints.append(
                 (line, f"[{name}]: unknown section{parsers.did_you_mean(name, SECTIONS)}")
             )
     found: _Found = {}
     for line, name, key, text in settings:
-        if name not in SECTIONS:
+        if name not in (SECTIONS if sections is None else sections):
             continue
         field = SECTIONS[name].__dataclass_fields__.get(key)
         if field is None:

@@ -1,15 +1,28 @@
-"""Where cycles go. Every output is a sink: it does one thing with each cycle."""
+"""Where cycles go: what a sink is, and the table of outputs.
+
+To add an output, write a module here with ``make(context)`` that returns a Sink, and add a line
+to OUTPUTS.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from ..protocol.decode import Reading
 
+if TYPE_CHECKING:
+    from ..settings.schema import Config
 
-class Sink(Protocol):
-    """What the daemon asks of an output."""
 
+class Sink(ABC):
+    """One output."""
+
+    @abstractmethod
     def publish(self, cycle: list[Reading]) -> None:
         """Take the readings of one cycle, sorted by battery number, never empty.
 
@@ -17,8 +30,70 @@ class Sink(Protocol):
         cannot be written, BrokenPipeError when its reader is gone.
         """
 
-    def tick(self) -> None:
+    def tick(self) -> None:  # noqa: B027 (most have nothing to do)
         """Called about once a second, with or without cycles."""
 
+    def state(self) -> dict[str, Any]:
+        """What it says of itself, JSON-ready: it becomes part of ``Context.health``."""
+        return {}
+
+    def drained(self) -> bool:
+        """The input has ended: is everything out that ever will be? Asked until it is."""
+        return True
+
     def close(self) -> int:
-        """End; return how many arrays did not get out."""
+        """End within two seconds; return how many arrays did not get out."""
+        return 0
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a sink may use.
+
+    ``clock`` is the time by which the input goes, in seconds: a recording has its own.
+    ``live`` is whether the input cannot be kept waiting, as a bus; ``recorded`` whether it is a
+    recording.  ``interruptible`` surrounds a call that may block: a signal ends it.  ``health``
+    is how the program is, JSON-ready: counters of the bus, and the state of the broker if
+    there is one.
+    """
+
+    config: Config
+    clock: Callable[[], float]
+    live: bool
+    recorded: bool
+    interruptible: AbstractContextManager[None]
+    health: Callable[[], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Output:
+    """A row of the table: the module in this folder that makes the sink, and what it is.
+
+    ``piped``: nobody watches it, so a recording is read as fast as it is taken.  ``with_page``:
+    ``[web] listen`` adds the page to it.
+    """
+
+    module: str
+    help: str
+    piped: bool = False
+    with_page: bool = False
+
+    def make(self, context: Context) -> Sink:
+        """Load the module and make its sink."""
+        sink: Sink = import_module(f".{self.module}", __name__).make(context)
+        return sink
+
+
+MQTT = "mqtt"
+
+OUTPUTS = {
+    MQTT: Output("mqtt", "arrays to the broker (default)", with_page=True),
+    "web": Output("web", "a page for browsers, without a broker"),
+    "json": Output("json_lines", "one array a line on stdout", piped=True),
+    "influx": Output("influx", "InfluxDB's line protocol on stdout", piped=True),
+    "table": Output("table", "a live table in the terminal"),
+    "bytes": Output("byte_view", "raw bytes, with letters for what is known", piped=True),
+}
+"""The choices of ``--output``."""
+
+PAGE = OUTPUTS["web"]

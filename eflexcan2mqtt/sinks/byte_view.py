@@ -7,7 +7,9 @@ Above each row of hexadecimal digits of a block stand letters: one for each know
 from __future__ import annotations
 
 import string
+import sys
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from struct import calcsize
 from typing import TextIO
@@ -16,6 +18,7 @@ from ..protocol.bank import remember
 from ..protocol.blocks import BLOCKS, PAYLOAD_BYTES, Block
 from ..protocol.decode import Reading
 from ..protocol.fields import FIELDS, TIME, Derived, Field
+from . import Context, Sink
 
 MOST_VALUES = 8
 MOST_WITH = 3
@@ -53,14 +56,25 @@ class _Unknown:
     changed_with: Counter[str] = field(default_factory=Counter)
 
 
-class ByteView:
+def make(context: Context) -> Sink:
+    """The sink that prints on stdout: of a recording only the last cycle, and the summary."""
+    return ByteView(sys.stdout, not context.recorded, context.interruptible)
+
+
+class ByteView(Sink):
     """Prints rulers, each cycle or only the last one, and in the end a summary.
 
     Needs readings of the experimental stage, which have the raw blocks.
     """
 
-    def __init__(self, file: TextIO, each_cycle: bool) -> None:
+    def __init__(
+        self,
+        file: TextIO,
+        each_cycle: bool,
+        interruptible: AbstractContextManager[None] | None = None,
+    ) -> None:
         self._file = file
+        self._interruptible = interruptible or nullcontext()
         self._each_cycle = each_cycle
         self._last: dict[str, Reading] = {}
         self._changed: dict[str, set[tuple[str, int]]] = {}
@@ -76,15 +90,17 @@ class ByteView:
         for reading in cycle:
             self._take(reading)
         if self._each_cycle:
-            self._file.write("".join(map(self._rulers, cycle)))
-            self._file.flush()
+            with self._interruptible:
+                self._file.write("".join(map(self._rulers, cycle)))
+                self._file.flush()
 
-    def close(self) -> None:
+    def close(self) -> int:
         """Print what was seen of the unknown bytes, and the last rulers if they were not yet."""
         if not self._each_cycle:
             self._file.write("".join(map(self._rulers, self._last.values())))
         self._file.write(self._legend() + self._summary())
         self._file.flush()
+        return 0
 
     def _take(self, reading: Reading) -> None:
         battery = reading["battery_id"]

@@ -6,9 +6,11 @@ rich draws it, and is imported nowhere else.
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from statistics import median
 from typing import TextIO
 
@@ -19,6 +21,7 @@ from rich.text import Text
 
 from ..protocol.bank import power, remember, spread, totals
 from ..protocol.decode import Reading
+from . import Context, Sink
 
 FAR_MV = 20
 """Beyond this distance from the battery's median a cell stands out."""
@@ -35,14 +38,25 @@ _ALARM = {"1": "bold red", "2": "bold yellow", "3": "cyan"}
 _NUMBERS = ("#", "%", "V", "A", "W", "low", "high", "mV", "age")
 
 
-class Table:
+def make(context: Context) -> Sink:
+    """The sink that draws on stdout."""
+    return Table(sys.stdout, interruptible=context.interruptible)
+
+
+class Table(Sink):
     """Draws the bank and a line for each battery.
 
     What the program logs meanwhile stands below the table instead of in its midst.
     """
 
-    def __init__(self, file: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        file: TextIO,
+        clock: Callable[[], float] = time.monotonic,
+        interruptible: AbstractContextManager[None] | None = None,
+    ) -> None:
         self._clock = clock
+        self._interruptible = interruptible or nullcontext()
         width = None if file.isatty() else PLAIN_WIDTH
         self._console = _Console(file=file, highlight=False, width=width)
         self._notes: deque[str] = deque(maxlen=NOTES)
@@ -56,27 +70,29 @@ class Table:
 
     def publish(self, cycle: list[Reading]) -> None:
         """Draw a cycle; raises OSError, BrokenPipeError when nobody reads any more."""
-        now = self._clock()
-        self._cycle = cycle
-        for reading in cycle:
-            remember(self._known, reading["battery_id"], (now, reading))
-        if self._live.is_started:
-            self.tick()
-        else:
-            self._console.print(self._drawn())
+        with self._interruptible:
+            now = self._clock()
+            self._cycle = cycle
+            for reading in cycle:
+                remember(self._known, reading["battery_id"], (now, reading))
+            if self._live.is_started:
+                self.tick()
+            else:
+                self._console.print(self._drawn())
 
     def tick(self) -> None:
         """Let the ages grow, in a terminal."""
         if self._live.is_started:
             self._live.update(self._drawn(), refresh=True)
 
-    def close(self) -> None:
+    def close(self) -> int:
         """Give the terminal back as it was, with the last table in it."""
         if self._live.is_started:
             self._live.stop()
             logging.root.handlers = self._quiet
             if self._cycle:
                 self._console.print(self._drawn())
+        return 0
 
     def _drawn(self) -> Group:
         ordered = sorted(self._known.values(), key=lambda known: int(known[1]["battery_number"]))

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from eflexcan2mqtt import __version__
 from tests.support.broker import free_port, wait_until
 from tests.support.program import LOG, MAIN, STOP_S, mqtt_ini, stop
 
@@ -29,8 +30,9 @@ def test_a_reader_that_has_seen_enough_ends_it_without_a_traceback(tmp_path):
         check=False,
     )
     assert len(done.stdout.splitlines()) == 1
-    [line] = done.stderr.splitlines()
-    assert " INFO frames: " in line
+    first, last = done.stderr.splitlines()
+    assert " INFO eflexcan2mqtt " in first
+    assert " INFO frames: " in last
     assert done.returncode == 0
 
 
@@ -39,7 +41,7 @@ def test_a_full_disk_under_the_output_is_a_failure_in_one_line(start):
         process = start("--input", LOG, "--output", "json", stdout=full)
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert len(errors.splitlines()) == 2  # and the summary
+    assert len(errors.splitlines()) == 3  # and the first line and the summary
     assert "ERROR output: No space left on device" in errors
 
 
@@ -127,6 +129,10 @@ def test_without_can_and_broker_it_says_so_once_each_and_waits_for_both(
 ):
     port = free_port()
     process = start("-c", mqtt_ini(tmp_path, port), "--input", "can:can77")
+    assert process.stderr.readline().endswith(
+        f" INFO eflexcan2mqtt {__version__}: INI {tmp_path}/test.ini, input can77 (socketcan), "
+        f"output mqtt, broker 127.0.0.1:{port}, topic eflexbatteries\n"
+    )
     told = [process.stderr.readline() for _ in range(2)]
     time.sleep(3.5)
     subscriber = subscribe(make_broker(port=port).start().port)

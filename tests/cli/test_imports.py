@@ -23,14 +23,12 @@ DEAR = {
 }
 """Whatever somebody uses, and nobody else shall pay for."""
 
-LINES = {"sinks.text_lines"}
+LINES = {"sinks.text_lines", "sinks.json_lines"}
 FILE = {"sources.candump", "sources.lines", "sources.pace"}
 SIMULATOR = {"sources.pace", "sources.simulator", "sources.simulated_bank"}
 BROKER = {
-    "paho",
-    "sinks.mqtt",
-    "sinks.text_lines",
-    *(f"sinks.mqtt.{name}" for name in ("client", "link", "outbox", "sink")),
+    *("paho", "sinks.mqtt", "sinks.json_lines", "sinks.text_lines"),
+    *(f"sinks.mqtt.{name}" for name in ("client", "link", "outbox", "output", "sink")),
 }
 
 
@@ -50,6 +48,7 @@ def loaded(folder, *arguments, ini=""):
     )
     late = threading.Timer(20, process.kill)
     late.start()
+    process.stdout.readline()  # what it is going to do
     process.stdout.readline()
     late.cancel()
     if LOG not in arguments:
@@ -65,7 +64,7 @@ def loaded(folder, *arguments, ini=""):
     ("arguments", "expected"),
     [
         (("--input", LOG, "--output", "json"), FILE | LINES),
-        (("--input", LOG, "--output", "influx"), FILE | LINES),
+        (("--input", LOG, "--output", "influx"), FILE | {"sinks.text_lines", "sinks.influx"}),
         (("--input", LOG, "--output", "bytes"), FILE | {"sinks.byte_view"}),
         (("--input", LOG, "--output", "table", "--speed", "0"), FILE | {"sinks.table", "rich"}),
         (("--input", "simulator:1", "--output", "json"), SIMULATOR | LINES),
@@ -98,7 +97,7 @@ def test_a_setting_loads_what_it_asks_for(tmp_path, ini, more):
 
 def test_the_page_loads_a_server_and_no_metrics_before_somebody_asks_for_them(tmp_path):
     ini = f"[web]\nlisten = 127.0.0.1:{free_port()}\n"
-    web = {"http.server", *(f"sinks.web{name}" for name in ("", ".board", ".server"))}
+    web = {"http.server", *(f"sinks.web{name}" for name in ("", ".board", ".page", ".server"))}
     assert loaded(tmp_path, "--input", "simulator:1", ini=ini) == SIMULATOR | BROKER | web
 
 

@@ -13,8 +13,8 @@ from tests.support.program import LOG
 def masked(tmp_path, text):
     source, target = tmp_path / "in.log", tmp_path / "out.log"
     source.write_bytes(text)
-    count = anonymize(source, target)
-    return count, target.read_bytes()
+    found = anonymize(source, target)
+    return found, target.read_bytes()
 
 
 def test_a_log_decodes_to_the_same_but_for_the_serial_numbers(run, tmp_path):
@@ -47,9 +47,9 @@ def test_every_other_line_stays_byte_for_byte(tmp_path):
 def test_a_battery_keeps_its_number_throughout(tmp_path):
     line = b"(1.0) can0 101#08221100754603BB\n"
     other = b"(1.0) can0 102#08221100754603BC\n"
-    count, after = masked(tmp_path, line + other + line)
+    found, after = masked(tmp_path, line + other + line)
     first, second, third = after.splitlines()
-    assert count == 2
+    assert found == (True, f"{tmp_path}/out.log: 2 serial numbers replaced")
     assert first == third
     assert first[-14:] != second[-14:]
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from eflexcan2mqtt.sinks.text_lines import to_influx
+from eflexcan2mqtt.sinks.influx import to_influx
 from eflexcan2mqtt.sources import simulator
 from tests.support.bank import EXAMPLE, candump_line
 from tests.support.broker import Broker, wait_until

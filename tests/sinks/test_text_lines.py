@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eflexcan2mqtt.sinks.text_lines import to_influx
+from eflexcan2mqtt.sinks.influx import to_influx
 from tests.support.bank import EXAMPLE
 from tests.support.program import LOG
 

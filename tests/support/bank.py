@@ -9,7 +9,7 @@ from typing import Any
 
 from eflexcan2mqtt.bridge import Bridge
 from eflexcan2mqtt.protocol.blocks import BLOCKS, Frame, burst
-from eflexcan2mqtt.protocol.decode import encode
+from eflexcan2mqtt.protocol.decode import encode, select
 from eflexcan2mqtt.sources.simulator import CYCLE_S
 
 CAPTURES = Path(__file__).parents[1] / "captures"
@@ -39,9 +39,9 @@ def cycles(batteries: list[int], count: int, start: float = START) -> Iterator[l
 
 def published(frames: Any, stage: str = "documented") -> list[list[dict[str, Any]]]:
     """The arrays that come of frames."""
-    arrays: list[list[dict[str, Any]]] = []
-    Bridge(stage, arrays.append).run(frames)
-    return arrays
+    cycles: list[list[dict[str, Any]]] = []
+    Bridge(cycles.append).run(frames)
+    return list(map(select(stage), cycles))
 
 
 def summary(arrays: list[list[dict[str, Any]]]) -> list[list[tuple[int, int]]]:

@@ -18,7 +18,7 @@ from paho.mqtt.enums import MQTTErrorCode
 
 from ...protocol.decode import Reading
 from ...settings.schema import Mqtt
-from ..text_lines import to_json
+from ..json_lines import to_json
 from .client import failure, make_client
 from .link import MUTE, Link
 from .outbox import Outbox, Parcel

@@ -14,7 +14,7 @@ from typing import Any
 
 from ...protocol.bank import remember, spread, totals
 from ...protocol.decode import Reading
-from ..text_lines import to_json
+from ..json_lines import to_json
 
 SAMPLE_S, SAMPLES = 60.0, 360
 """Six hours of lines, a point a minute."""

@@ -1,0 +1,162 @@
+"""Joins one source to its sinks and runs until the input ends or a signal comes.
+
+The only place that knows everybody.  What the chosen input and output do not use is not
+imported: a Pi feels python-can.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import ExitStack, suppress
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .arguments import Run
+from .bridge import Bridge
+from .process import logs, systemd
+from .process.stop import Stop, Stopped, end_with_any_thread
+from .protocol.decode import Reading
+from .settings.schema import Can, Config
+from .sinks import MQTT, OUTPUTS, PAGE, Context, Sink
+from .sources import BUS, RECORDING, SIMULATOR, Source
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.02
+
+
+def run(options: Run, ini: Path | None, config: Config, stop: Stop) -> bool:
+    """Run; return whether everything went well.  ``ini`` is where the settings come from.
+
+    Raises OSError when the input cannot be read or the output cannot be written.
+    """
+    logs.start(config.logging, options.verbose)
+    log.info("%s", _opening(options, ini, config))
+    with ExitStack() as stack:
+        if config.logging.profile:
+            log.info("memory at start: %s", logs.memory())
+            stack.callback(lambda: log.info("memory at the end: %s", logs.memory()))
+        with stop:
+            source = _open(options, config.can, stack)
+        return _Daemon(options, config, stop, source).run()
+
+
+class _Daemon:
+    """A source, the bridge and the sinks of the chosen output."""
+
+    def __init__(self, options: Run, config: Config, stop: Stop, source: Source) -> None:
+        self._stop = stop
+        self._source = source
+        self._weigh = config.logging.profile
+        self._bridge = Bridge(self._publish)
+        self._dead_threads = end_with_any_thread()
+        context = Context(
+            config=config,
+            clock=source.clock,
+            live=source.live,
+            recorded=options.input.kind == RECORDING,
+            interruptible=stop,
+            health=self._health,
+        )
+        output = OUTPUTS[options.output]
+        self._sinks: list[Sink] = []
+        if output.with_page and config.web.listen:
+            self._sinks.append(PAGE.make(context))
+        self._sinks.append(output.make(context))
+
+    def run(self) -> bool:
+        """Until the input ends or a signal comes."""
+        drained = False
+        left = 0
+        try:
+            with suppress(Stopped):
+                events = systemd.beating(self._stop.until(self._source.events), self._beat)
+                self._bridge.run(events)
+                if not self._stop.requested:
+                    self._drain()
+                    drained = True
+        finally:
+            systemd.notify(STOPPING="1")
+            left = sum(sink.close() for sink in reversed(self._sinks))
+            log.info("%s", self._bridge.summary())
+        return not (drained and left) and not self._dead_threads
+
+    def _publish(self, cycle: list[Reading]) -> None:
+        for sink in self._sinks:
+            sink.publish(cycle)
+        if self._weigh:
+            log.info("memory after publishing: %s", logs.memory())
+
+    def _beat(self) -> None:
+        for sink in self._sinks:
+            sink.tick()
+        systemd.notify(READY="1", WATCHDOG="1", STATUS=self._status())
+
+    def _drain(self) -> None:
+        """The input has ended: wait for the output, and only for that."""
+        output = self._sinks[-1]
+        beating = systemd.beating(repeat(output), self._beat)
+        while not next(beating).drained():
+            with self._stop:
+                time.sleep(POLL_S)
+
+    def _health(self) -> dict[str, Any]:
+        """Counters of the bus and what the sinks say of themselves, JSON-ready."""
+        health = {**self._bridge.counters(), "overflows": self._source.overflows()}
+        for sink in self._sinks:
+            health |= sink.state()
+        return health
+
+    def _status(self) -> str:
+        """How it is, for ``systemctl status``."""
+        health = self._health()
+        status = f"{self._bridge.present} batteries, {health['cycles']} cycles"
+        if "broker" in health:
+            status += f", broker {health['broker']}, {health['waiting']} arrays waiting"
+        return status
+
+
+def _opening(options: Run, ini: Path | None, config: Config) -> str:
+    """The first line of the log."""
+    settings = f"INI {ini}" if ini else "no INI"
+    source = str(options.input)
+    if options.input.kind == BUS:
+        source = f"{config.can.channel} ({config.can.interface})"
+    line = f"eflexcan2mqtt {__version__}: {settings}, input {source}, output {options.output}"
+    if options.output == MQTT:
+        mqtt = config.mqtt
+        line += f", broker {mqtt.hostname}:{mqtt.port}, topic {mqtt.topic}"
+    return line
+
+
+def _open(options: Run, can: Can, stack: ExitStack) -> Source:
+    """Open the input; raises OSError if a recording cannot be read."""
+    kind, name = options.input
+    if kind == BUS:
+        from .sources import can_bus, socketcan
+
+        lost = socketcan.Overflows()
+        return Source(can_bus.frames(can, lost), overflows=lambda: lost.count)
+    from .sources.pace import Paced
+
+    speed = options.pace()
+    if kind == SIMULATOR:
+        from .sources import simulator
+
+        paced = Paced(simulator.frames(int(name), time.time()), speed)
+        return Source(paced, lambda: paced.time, live=bool(speed))
+    from .process.progress import Progress
+    from .sources.candump import Candump
+    from .sources.lines import Lines
+
+    lines = Lines(name)
+    opened = time.time()
+    # A file without times is read in an instant, or waits for a broker in the midst of a
+    # burst: neither is the time of its frames.
+    clock = time.time if lines.live else lambda: opened
+    recorded = Candump(lines, name, clock, stack.enter_context(Progress(lines)))
+    paced = Paced(recorded, speed)
+    return Source(paced, lambda: paced.time, live=lines.live)

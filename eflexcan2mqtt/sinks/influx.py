@@ -1,0 +1,64 @@
+"""Points out in InfluxDB's line protocol, a line for each battery."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from ..protocol.decode import Reading, select
+from ..protocol.fields import TIME
+from . import Context, Sink
+from .text_lines import TextLines
+
+MEASUREMENT = "eflex"
+TAG = "battery_id"
+
+
+def make(context: Context) -> Sink:
+    """The sink that prints points on stdout."""
+    shown = select(context.config.mqtt.fields)
+    return TextLines(sys.stdout, lambda cycle: to_influx(shown(cycle)), context.interruptible)
+
+
+def to_influx(cycle: list[Reading]) -> str:
+    """The points of one cycle in InfluxDB's line protocol, a line for each battery.
+
+    The names and types are those that Telegraf makes of the JSON, so that both can fill one
+    database: lists and objects are spread over ``key_0`` and ``key_1``, all numbers are
+    floating-point, what is null is left out.  Times are in nanoseconds.
+    """
+    return "\n".join(map(_point, cycle))
+
+
+def _point(reading: Reading) -> str:
+    values = ",".join(
+        f"{_escaped(name)}={_written(value)}"
+        for key, value in reading.items()
+        if key not in (TAG, TIME)
+        for name, value in _spread(key, value)
+    )
+    return f"{MEASUREMENT},{TAG}={_escaped(reading[TAG])} {values} {reading[TIME] * 1_000_000_000}"
+
+
+def _spread(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, (list, dict)):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, each in items:
+            yield from _spread(f"{key}_{name}", each)
+    elif value is not None:
+        yield key, value
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        text = re.sub(r'(["\\])', r"\\\1", value)
+        return f'"{text}"'
+    return str(value)
+
+
+def _escaped(name: str) -> str:
+    return re.sub(r"([,= ])", r"\\\1", name)

@@ -1,0 +1,38 @@
+"""The page as a sink: cycles in, a board for the threads that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...protocol.decode import Reading
+from .. import Sink
+from .board import Board
+from .server import Web
+
+
+class Page(Sink):
+    """Serves the latest cycles at an address until it is closed.
+
+    ``health`` is shown beside them, asked about once a second.
+    """
+
+    def __init__(self, host: str, port: int, health: Callable[[], dict[str, Any]]) -> None:
+        self._health = health
+        self._board = Board()
+        self._server = Web(host, port, self._board)
+        self._server.start()
+
+    def publish(self, cycle: list[Reading]) -> None:
+        self._board.publish(cycle)
+
+    def tick(self) -> None:
+        self._board.tell(**self._health())
+
+    def drained(self) -> bool:
+        """Never: the last cycle stays on the page until a signal comes."""
+        return False
+
+    def close(self) -> int:
+        self._server.close()
+        return 0
