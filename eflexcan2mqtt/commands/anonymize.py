@@ -1,6 +1,6 @@
-"""A candump log in, the same log out with other serial numbers. Nothing else changes.
+"""A candump recording in, the same recording out with other serial numbers.
 
-The serial number is the whole of one frame, so a line at a time is enough.
+Nothing else changes.  A serial number fills exactly one frame, so lines are handled one by one.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from . import Finding
 _SERIAL = field("battery_id")
 _MARKER = STATUS.markers[_SERIAL.offset // PAYLOAD_BYTES]
 
-# A frame with that marker in a line as candump -L or as candump prints it, even if it is cut off;
-# behind it the screen may show the bytes as text.
+# A frame with that marker in a line of candump -L or of candump on screen, even if it is cut off;
+# on screen the bytes may follow as text.
 _LINE = re.compile(
     rb"(?P<head>(?:.*\s|)(?:%02X)[1-9A-F](?:#|\s+\[\d\]\s+)%02X)"
     rb"(?P<data>(?:\s?[0-9A-F]{1,2}){1,7})(?P<rest>.*)" % (STATUS.base_id >> 4, _MARKER),
@@ -31,10 +31,10 @@ LONGEST = 65_536
 
 
 def anonymize(source: Path, target: Path) -> Finding:
-    """Write a recording without its serial numbers; returns how many batteries it holds.
+    """Write a recording without its serial numbers; say how many it held.
 
-    Each battery has one made-up number throughout.  Raises OSError, also when ``target`` is
-    there already.
+    Each battery keeps one made-up number throughout.  Raises OSError, also if ``target``
+    exists.
     """
     numbers: dict[bytes, bytes] = {}
     with source.open("rb") as lines, target.open("xb") as masked:
@@ -49,7 +49,7 @@ def _masked(lines: Iterable[bytes], numbers: dict[bytes, bytes]) -> Iterator[byt
             yield line
             continue
         digits = b"".join(_DIGIT.findall(found["data"]))
-        # What is cut off tells no battery, but a part of its number.
+        # Part of a serial number cannot be matched to a battery, but could still identify it.
         other = b"0" * len(digits)
         if len(digits) == 2 * PAYLOAD_BYTES:
             made_up = Serial().encode(f"2200000F{len(numbers) + 1:04d}").hex().upper().encode()

@@ -1,4 +1,4 @@
-"""A log file that rotates, and outlives a full disk."""
+"""A log file that rotates and survives a full disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FILES_KEPT = 5
 
 
 class LogFile(RotatingFileHandler):
-    """A rotating log file; a full or broken disk is said once on stderr, until it works again."""
+    """A rotating log file; a full or broken disk is reported once, on stderr."""
 
     _failing = False
 
@@ -28,4 +28,4 @@ class LogFile(RotatingFileHandler):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002 (logging's)
         self._failed_now = True
         if not self._failing:
-            sys.stderr.write(f"{self.baseFilename}: {sys.exc_info()[1]}; on without it\n")
+            sys.stderr.write(f"{self.baseFilename}: {sys.exc_info()[1]}; logging to stderr only\n")

@@ -1,4 +1,4 @@
-"""Where log lines go, and what the process weighs."""
+"""Where log lines go, and how much memory the process uses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class _Journal(logging.Formatter):
-    """Lines as the journal reads them: a priority each, and no time, which it knows."""
+    """A priority before each line and no time, as the journal wants it."""
 
     def format(self, record: logging.LogRecord) -> str:
         prefix = f"<{_PRIORITIES.get(record.levelname, 5)}>"
@@ -25,9 +25,9 @@ class _Journal(logging.Formatter):
 
 
 def start(config: Logging, verbose: bool) -> None:
-    """Log to stderr, and to a rotating file as well if the INI names a directory."""
+    """Log to stderr, and also to a rotating file if the INI names a directory."""
     root = logging.getLogger()
-    # python-can tells of each socket it makes, and of each error that it raises as well.
+    # python-can logs each socket, and each error that it also raises.
     logging.getLogger("can").setLevel(logging.CRITICAL)
     root.setLevel(logging.DEBUG if verbose else config.log_level.upper())
     formatter = logging.Formatter(FORMAT)
@@ -56,4 +56,4 @@ def memory() -> str:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return f"{int(line.split()[1]) / 1024:.1f} MiB"
-    raise AssertionError("Linux tells VmRSS")
+    raise AssertionError("no VmRSS in /proc/self/status")

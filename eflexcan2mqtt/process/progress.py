@@ -1,4 +1,4 @@
-"""How far a file is read, shown where somebody looks."""
+"""How much of a file has been read, shown in a terminal."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _EVERY_S = 0.5
 
 
 class Progress:
-    """Shows the share of a file that is read on stderr, if that is a terminal.
+    """Shows the share of a file that has been read on stderr, if that is a terminal.
 
-    A pipe has no size: then it says only that it reads.  Call it now and then; leaving the
-    context wipes the line.
+    A pipe has no size: then it shows only that it is being read.  Call it now and then; leaving
+    the context clears the line.
     """
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
-        self._wanted = sys.stderr.isatty()
+        self._terminal = sys.stderr.isatty()
         self._shown = time.monotonic()
 
     def __call__(self) -> None:
         now = time.monotonic()
-        if self._wanted and now - self._shown >= _EVERY_S:
+        if self._terminal and now - self._shown >= _EVERY_S:
             self._shown = now
             size = self._lines.size
             done = f"{100 * self._lines.position // size} %" if size else "reading"
@@ -40,7 +40,7 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._wanted:
+        if self._terminal:
             self._write("\r\033[K")
 
     def _write(self, text: str) -> None:

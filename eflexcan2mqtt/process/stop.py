@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT, as a fact and as the end of a wait."""
+"""SIGTERM and SIGINT: remembered, and the end of a wait."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Stopped(BaseException):
 
 
 class Stop:
-    """Ends whatever the main thread is waiting for, and nothing else.
+    """Lets a signal end a wait of the main thread, and nothing else.
 
-    ``with stop:`` marks a wait: a signal raises Stopped there, in whatever system call
-    the wait is.  Anywhere else it is only remembered in ``requested``, so that no work is
-    torn in two, and the next wait raises at once.
+    ``with stop:`` marks a wait: a signal raises Stopped there, even in a blocking system call.
+    Anywhere else a signal only sets ``requested``, so that no work is interrupted half-way;
+    the next wait raises at once.
     """
 
     def __init__(self) -> None:
@@ -32,14 +32,14 @@ class Stop:
         self._waiting = False
 
     def install(self) -> None:
-        """Listen to the signals."""
+        """Handle the signals from now on."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, _: int, __: FrameType | None) -> None:
         self.requested = True
         if self._waiting:
-            # Once: what follows is the end, and no second signal may tear that.
+            # Only once: a second signal must not interrupt the clean-up.
             self._waiting = False
             raise Stopped
 
@@ -52,11 +52,11 @@ class Stop:
         self._waiting = False
 
     def until(self, items: Iterable[T]) -> Iterator[T]:
-        """The items, up to the last before a signal."""
+        """Yield the items until a signal comes."""
         iterator = iter(items)
         try:
             while True:
-                # As `with self`, at a tenth of its price: this is for each frame.
+                # The same as `with self`, for a tenth of the CPU time: this runs for each frame.
                 self._waiting = True
                 if self.requested:
                     return
@@ -70,18 +70,17 @@ class Stop:
 
 
 def end_with_any_thread() -> list[str]:
-    """Let the death of a thread stop the process; systemd starts it again.
+    """Stop the process when a thread dies of an exception; systemd starts it again.
 
-    paho's network thread would die in silence, and every publish succeed for ever.
-    Returns the list that the names of the dead go into.
+    Returns the list to which the names of dead threads are added.
     """
-    deaths: list[str] = []
+    dead: list[str] = []
 
     def on_death(args: threading.ExceptHookArgs) -> None:
         name = args.thread.name if args.thread else "unknown"
         log.critical("thread %s died", name, exc_info=args.exc_value)
-        deaths.append(name)
+        dead.append(name)
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.excepthook = on_death
-    return deaths
+    return dead

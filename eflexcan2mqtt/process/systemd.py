@@ -1,7 +1,6 @@
-"""What systemd is told: that we are ready, how we are, and that we live.
+"""Messages to systemd: ready, status, watchdog.
 
-A datagram to $NOTIFY_SOCKET is all there is to it; the package that does this was last
-released in 2017.
+Each is one datagram to $NOTIFY_SOCKET.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ BEAT_S = 1.0
 
 
 def notify(**state: str) -> None:
-    """Tell systemd, if it has started us: ``notify(READY="1")``.
+    """Send a message to systemd if it started this process: ``notify(READY="1")``.
 
-    Whatever it has no room for is not told: waiting for it would stop the frames.
+    The message is dropped if systemd is too busy to take it: waiting would stop the frames.
     """
     address = os.environ.get("NOTIFY_SOCKET")
     if address:
@@ -36,7 +35,7 @@ def notify(**state: str) -> None:
 
 
 def journals_stderr() -> bool:
-    """Whether stderr goes to the journal, which has times and priorities of its own."""
+    """Whether stderr goes to the journal, which adds times and reads priorities."""
     device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
     if not inode:
         return False
@@ -45,7 +44,7 @@ def journals_stderr() -> bool:
 
 
 def beating(items: Iterable[T], beat: Callable[[], None]) -> Iterator[T]:
-    """The items, with a call of ``beat`` between them about once a second."""
+    """Yield the items; call ``beat`` between them, about once a second."""
     due = 0.0
     for item in items:
         now = time.monotonic()

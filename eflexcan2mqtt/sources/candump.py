@@ -1,6 +1,6 @@
-"""A candump log in, the batteries' frames out; damage is counted and stepped over.
+"""A recording by candump in, the batteries' frames out; damaged lines are skipped and counted.
 
-Two kinds of line are understood, mixed as they like:
+Two kinds of line are understood, in any mix:
 
     (1715987139.048187) can0 101#01010E0213FFFD47        candump -L, also with R or T behind
       can0  101   [8]  01 01 0E 02 13 FF FD 47           on screen, also with -ta or -td
@@ -36,15 +36,15 @@ _SCREEN = re.compile(
 
 
 class Candump:
-    """Iterates over the frames of our ids in a log, and silence for seconds without one.
+    """Iterates over the frames of battery ids in a recording, and silence for seconds without one.
 
-    ``name`` is what messages call the log; ``lines`` are its lines, and None for each second
-    of waiting.  ``clock`` tells the time of lines that show none; gaps (-td) are added up
-    from that.  ``progress`` is called now and then.  ``damaged`` counts lines that are nothing
-    candump prints; the first is logged.
+    ``name`` is what messages call the recording; ``lines`` are its lines, and None for each
+    second of waiting.  ``clock`` gives the time of lines without one; gaps (-td) are added up
+    from there.  ``progress`` is called now and then.  ``damaged`` counts lines that candump
+    would not print; the first is logged.
 
-    Frames come from one bus only, the first with a frame of ours: the ids of two banks in
-    one log would mix.
+    Frames come from one bus only, the first that has a battery's: the ids of two banks in one
+    recording would mix.
     """
 
     def __init__(
@@ -93,12 +93,12 @@ class Candump:
             return None
         found = match.groupdict()
         data = bytes.fromhex((found["data"] or b"").decode())
-        # Only lines of the screen show a length; CAN FD has two digits of it.
+        # Only lines of the screen show a length; that of CAN FD has two digits.
         length = found.get("length") or b""
         if len(length) == 1 and not found.get("remote") and len(data) != int(length):
             self._report_damage(line)
             return None
-        self._tell_time(found["time"])
+        self._set_time(found["time"])
         if len(found["id"]) != 3 or len(data) != FRAME_BYTES or len(length) > 1:
             return None
         can_id = int(found["id"], 16)
@@ -106,7 +106,7 @@ class Candump:
             return None
         return can_id, data, self._time
 
-    def _tell_time(self, stamp: bytes | None) -> None:
+    def _set_time(self, stamp: bytes | None) -> None:
         if stamp is None:
             self._time = self._clock()
         elif stamp.index(b".") >= _ABSOLUTE_DIGITS:
@@ -122,7 +122,7 @@ class Candump:
         if not self._ignored_bus:
             self._ignored_bus = True
             log.warning(
-                "%s:%d: frames of %s are left out, those of %s came first",
+                "%s:%d: frames of %s are ignored: only the first bus, %s, is read",
                 *(self.name, self.count, _text(bus), _text(self._bus)),
             )
         return False
@@ -137,6 +137,6 @@ class Candump:
 
 
 def _text(found: bytes) -> str:
-    """Bytes of a log, fit to be shown in a terminal."""
+    """Bytes of a recording, safe to show in a terminal."""
     text = found.decode("ascii", "backslashreplace")
     return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)

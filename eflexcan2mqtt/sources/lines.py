@@ -1,4 +1,4 @@
-"""A file in, its lines out; for a pipe or a terminal also None for each second without any."""
+"""A file in, its lines out; from a pipe or a terminal also None for each second without one."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _TICK_S = 1.0
 class Lines:
     """The lines of a file or of stdin (``-``), without their ends, in constant memory.
 
-    They can be read once.  One that is longer than LONGEST is cut.  ``live`` is whether
-    something may still be writing.  ``size`` and ``position`` are in bytes, ``size`` 0 if
-    there is none.  Raises OSError with the file's name.
+    They can be read once.  A line longer than LONGEST is cut.  ``live`` is whether something
+    may still be writing, as into a pipe.  ``size`` and ``position`` are in bytes; ``size`` is 0
+    if it is not known.  Raises OSError with the file's name.
     """
 
     def __init__(self, name: str) -> None:

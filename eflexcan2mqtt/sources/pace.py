@@ -1,4 +1,4 @@
-"""Recorded frames in, the same frames out at the pace of their recording."""
+"""Recorded frames in, the same frames out at the pace at which they were recorded."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from collections.abc import Iterable, Iterator
 from ..protocol.blocks import Event, Silence
 
 LONGEST_WAIT_S = 60.0
-"""The clock of a Pi without a battery jumps by months: no recorded gap is waited out longer."""
+"""The longest wait for a recorded gap: the clock of a Pi without an RTC jumps by months."""
 
 _EARLY_S = 0.002  # not worth a sleep
 
 
 class Paced:
-    """Holds each frame back until it is due; ``speed`` 2 is twice as fast as recorded, 0 at once.
+    """Delays each frame until it is due.
 
-    Waits by the monotonic clock.  A recorded time that goes back is not waited for.
-    ``time`` is the recorded time of the newest frame.
+    ``speed`` 2 is twice as fast as recorded, 0 does not wait.  Waits by the monotonic clock; a
+    recorded time that goes back adds no wait.  ``time`` is the recorded time of the newest
+    frame.
     """
 
     def __init__(self, frames: Iterable[Event], speed: float) -> None:

@@ -1,8 +1,8 @@
-"""The life of a bank in; what its batteries say out. No frames, no clock.
+"""A simulated bank: steps of time in, the two blocks of each battery out. No frames, no clock.
 
-What a battery says agrees with itself, made through the inverse of the decoder: the voltage
-is the sum of the cells, the extremes are those of cells and probes, the limits and alarms
-follow the state of charge as they do on the real bus.
+Blocks are made by the inverse of the decoder and are consistent: the voltage is the sum of the
+cells, the extremes are those of cells and probes, and limits and alarms follow the state of
+charge as they do on the real bus.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _OCV = (
 
 @dataclass
 class _Battery:
-    """What a battery is, and its state; ``soc`` in %, cell offsets in % of charge."""
+    """One battery and its state; ``soc`` in %, cell offsets in % of charge."""
 
     number: int
     serial: str
@@ -56,11 +56,11 @@ class _Battery:
     cells: list[int] = field(default_factory=list)
 
     def charge_limit(self) -> float:
-        """What a battery allows at its state of charge, in A, as captured."""
+        """The charge current that it allows at its state of charge, in A, as captured."""
         return 0.0 if self.soc >= 98 else 30.0 if self.soc >= 84 else 50.0
 
     def step(self, hour: float, seconds: float, noise: float) -> None:
-        # With the current that has flowed until now: the new one heeds the new limit.
+        # The charge of the current so far first: the new current keeps to the new limit.
         self.soc += self.current * seconds / 3600 / CAPACITY_AH * 100
         current = _bank_current(hour) * self.share + noise
         self.current = max(0.0, current) if self.soc < 8 else min(current, self.charge_limit())
@@ -122,7 +122,7 @@ class _Battery:
 
 
 class Bank:
-    """Batteries that share sun and load; the same seed gives the same life."""
+    """Batteries that share sun and load; the same seed gives the same values."""
 
     def __init__(self, batteries: int, seed: int) -> None:
         self._random = Random(seed)  # noqa: S311 (weather, not keys)
@@ -130,7 +130,7 @@ class Bank:
         self._batteries = [_make(number, self._random) for number in range(1, batteries + 1)]
 
     def step(self, seconds: float) -> list[tuple[bytes, bytes]]:
-        """Live on for so long; return STATUS and CELLS of each battery."""
+        """Let time pass; return STATUS and CELLS of each battery."""
         for battery in self._batteries:
             battery.step(self._hour, seconds, self._random.gauss(0, 0.1))
         self._hour = (self._hour + seconds / 3600) % 24
@@ -163,7 +163,7 @@ def _make(number: int, random: Random) -> _Battery:
 
 
 def _bank_current(hour: float) -> float:
-    """What sun and load leave for each battery at an hour of the day, in A."""
+    """Sun minus load for each battery at an hour of the day, in A."""
     light = math.sin((hour - SUNRISE_H) / (SUNSET_H - SUNRISE_H) * math.pi)
     sun = SUN_A * light if SUNRISE_H < hour < SUNSET_H else 0.0
     evening = EVENING_LOAD_A * math.exp(-(((hour - 20) / 2) ** 2))

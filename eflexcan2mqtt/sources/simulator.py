@@ -1,4 +1,4 @@
-"""A bank of eFlex batteries that charges by day and discharges by night: its frames."""
+"""The frames of a simulated bank that charges by day and discharges by night."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FRAMES_PER_BURST = len(STATUS.markers) + len(CELLS.markers)
 
 
 def frames(batteries: int, start: float, seed: int = 1) -> Iterator[Frame]:
-    """The frames of a bank without end, at the times of the real bus.
+    """Yield the frames of a bank for ever, with the timing of the real bus.
 
     ``start`` is the time of the first, in seconds.  The same seed gives the same ids and
     data, and the same times after ``start``.  The simulated day begins at nine in the
@@ -36,5 +36,5 @@ def frames(batteries: int, start: float, seed: int = 1) -> Iterator[Frame]:
 
 
 def _slot(number: int) -> float:
-    """When in the cycle a battery's turn is, in seconds."""
+    """When a battery's burst begins, in seconds after the cycle's first."""
     return 0.0 if number == 1 else SECOND_BATTERY_S + (number - 2) * EACH_BATTERY_S

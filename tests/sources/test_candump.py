@@ -191,7 +191,9 @@ def test_frames_of_a_second_bus_are_left_out_and_said_once(caplog):
     )
     frames, _ = read(text)
     assert frames == bank
-    assert caplog.messages == ["x.log:2: frames of can1 are left out, those of can0 came first"]
+    assert caplog.messages == [
+        "x.log:2: frames of can1 are ignored: only the first bus, can0, is read"
+    ]
 
 
 def test_a_bus_without_batteries_does_not_win():
