@@ -2,7 +2,7 @@
 
     python3 -m tests.support.record
 
-The expected arrays beside them are not made here: they are read, and written by hand.
+The expected arrays beside them are not made here: CONTRIBUTING.md shows how they are made and read.
 """
 
 from __future__ import annotations

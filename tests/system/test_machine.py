@@ -14,7 +14,10 @@ from .machine import CommandError, Machine
 
 HERE = Path(__file__).parent
 README = (HERE.parents[1] / "README.md").read_text()
-UP = re.search(r"sudo ip link set can0 (.*)", README)[1]
+UP = re.search(r"sudo ip link set can0 (.*restart-ms.*)", README)[1]
+LISTEN_ONLY = re.search(r"sudo ip link set can0 (.*listen-only on)", README)[1]
+# It stays with the interface until it is switched off.
+LISTEN_ONLY_OFF = "ip link set can0 down; ip link set can0 type can bitrate 250000 listen-only off"
 # Several tests in ten seconds are more starts than systemd allows by itself.
 RESTART_NETWORKD = "systemctl reset-failed systemd-networkd; systemctl restart systemd-networkd"
 NETWORKD_FILE = "/etc/systemd/network/80-can0.network"
@@ -45,7 +48,7 @@ def networkd(machine: Machine) -> Iterator[Machine]:
     machine.run("ip link set can0 down")
     machine.run(f"printf {NETWORKD!r} >{NETWORKD_FILE} && {RESTART_NETWORKD}")
     yield machine
-    machine.run(f"rm {NETWORKD_FILE}; {RESTART_NETWORKD}; ip link set can0 down")
+    machine.run(f"rm {NETWORKD_FILE}; {RESTART_NETWORKD}; {LISTEN_ONLY_OFF}")
 
 
 def details(machine: Machine, interface: str) -> str:
@@ -119,13 +122,32 @@ def test_a_frame_crosses_from_can1_to_can0(bus: Machine):
     assert lines == ["101 [8] 01 02 03 04 05 06 07 08", "601 [1] 11", "101 [0] remote request"]
 
 
+def test_an_interface_that_listens_only_receives_and_sends_nothing(bus: Machine):
+    """By the README's command, as it stands; its other one switches that off again."""
+    bus.run(f"ip link set can0 down; ip link set can0 {LISTEN_ONLY}")
+    text = details(bus, "can0")
+    listen(bus, "can0")
+    bus.run("cansend can1 101#0102030405060708")
+    received = heard(bus)
+    listen(bus, "can1")
+    bus.run("cansend can0 102#0102030405060708", check=False)
+    sent = heard(bus)
+    bus.run(f"ip link set can0 down; ip link set can0 {UP}")
+    again = details(bus, "can0")
+    bus.run(LISTEN_ONLY_OFF)
+    assert "LISTEN-ONLY" in text
+    assert "101" in received
+    assert sent == ""
+    assert "LISTEN-ONLY" not in again
+
+
 def test_networkd_brings_can0_up_with_the_file_of_the_readme(networkd: Machine):
-    """Nothing else is needed: systemd 252 sets bit rate and restart time, and takes the link up."""
+    """Nothing else is needed: systemd 252 sets all of it, and brings the link up."""
     networkd.wait("grep -q up /sys/class/net/can0/operstate")
     text = details(networkd, "can0")
     print(networkd.log("systemd-networkd"))
     print(networkd.run("networkctl status can0 --no-pager --lines=0", check=False).stdout)
-    assert "can state ERROR-ACTIVE" in text
+    assert "can <LISTEN-ONLY> state ERROR-ACTIVE" in text
     assert "restart-ms 100" in text
     assert "bitrate 250000" in text
 

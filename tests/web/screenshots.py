@@ -1,4 +1,4 @@
-"""The pictures of the page in the README: a simulated bank in the evening.
+"""The pictures of the page in the documents: a simulated bank in the evening.
 
 Called as ``python3 -m tests.web.screenshots``; needs Debian's chromium.
 """

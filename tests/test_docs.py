@@ -1,0 +1,198 @@
+"""What the README, the pages of docs/ and the change log say is so."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from eflexcan2mqtt import __version__
+from eflexcan2mqtt.protocol.fields import FIELDS, STAGES
+from eflexcan2mqtt.settings.schema import Config
+
+from .support.program import LOG, MAIN
+
+HOME = Path(__file__).parents[1]
+README = HOME / "README.md"
+DOCS = HOME / "docs"
+PAGES = [README, HOME / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+
+README_WORDS = 1_500
+
+
+def between(page, name):
+    """What stands on a page between the comments of a name."""
+    return re.search(f"<!-- {name} -->\n(.*?)\n<!-- /{name} -->", page.read_text(), re.DOTALL)[1]
+
+
+def field_table():
+    """The table of all fields, as the field table makes it."""
+    rows = ["| key | type | unit | meaning | how well known |", "|---|---|---|---|---|"]
+    for stage in STAGES:
+        rows.append(f"| **{stage}** | | | | |")
+        rows += [
+            f"| `{each.key}` | {each.value.json_type} | {each.unit} | {each.meaning} "
+            f"| {each.evidence} |"
+            for each in FIELDS
+            if each.stage == stage
+        ]
+    return "\n".join(rows)
+
+
+def test_the_table_of_fields_is_that_of_the_code():
+    """If not, copy what is printed here between the two comments in docs/fields.md."""
+    print(field_table())
+    assert between(DOCS / "fields.md", "fields") == field_table()
+
+
+def shown(default):
+    """A default as the table of settings shows it."""
+    words = {True: "yes", False: "no", "": "(empty)", None: "$STATE_DIRECTORY"}
+    return (
+        words[default]
+        if isinstance(default, (bool, str, type(None))) and default in words
+        else default
+    )
+
+
+def test_every_setting_is_in_the_table_of_settings_with_its_default():
+    table = between(DOCS / "settings.md", "settings")
+    for section in Config.__dataclass_fields__.values():
+        for key, field in type(section.default).__dataclass_fields__.items():
+            default = re.search(rf"^\| `{key}` \| (\S*) \|", table, re.MULTILINE)
+            assert default, key
+            wanted = shown(field.default)
+            assert default[1] == (f"{wanted:g}" if isinstance(wanted, float) else str(wanted)), key
+
+
+def cells(row):
+    return tuple(each.strip() for each in row.strip("|").split("|"))
+
+
+def rows(text):
+    """The rows of all its tables, but for the rules."""
+    return [cells(line) for line in text.splitlines() if re.match(r"\|(?! ?-)", line)]
+
+
+def measured():
+    """What the benchmark found: the rows of its tables; words, figure and limit of its claims."""
+    results = (HOME / "bench" / "RESULTS.md").read_text()
+    claims = re.findall(r"^- (.+): (\S+ \w+) \((.+)\): met$", results, re.MULTILINE)
+    return {*rows(results), *claims}
+
+
+@pytest.mark.parametrize(
+    ("page", "heading"),
+    [("costs.md", "# What it costs"), ("many-banks.md", "## What one broker takes")],
+)
+def test_every_figure_is_one_that_the_benchmark_found(page, heading):
+    """Words of headings aside; if not, `make bench` has been run since: copy what it found."""
+    section = (DOCS / page).read_text().partition(f"{heading}\n")[2].partition("\n## ")[0]
+    shown = [row for row in rows(section) if any(re.match(r"\d", cell) for cell in row[1:])]
+    assert shown
+    assert [row for row in shown if row not in measured()] == []
+
+
+def links(page):
+    """Where it points, and the part of the page after #."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    found = re.findall(r"\]\(([^)]+)\)|src=\"([^\"]+)\"", text)
+    for target in ("".join(each) for each in found):
+        if not target.startswith("https://"):
+            path, _, part = target.partition("#")
+            yield page.parent / path if path else page, part
+
+
+def anchors(page):
+    """The parts of a page that a link can name."""
+    heads = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_to_a_file_and_to_a_part_of_it(page):
+    for target, part in links(page):
+        assert target.exists(), target
+        assert not part or part in anchors(target), f"{target}#{part}"
+
+
+def test_the_readme_links_every_page_and_every_page_links_back():
+    linked = {target.resolve() for target, _ in links(README)}
+    for page in PAGES[1:]:
+        assert page in linked, page.name
+        assert README in {target.resolve() for target, _ in links(page)}, page.name
+
+
+def blocks(page, language):
+    """The code blocks of a page in a language."""
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+OURS = re.compile(r"(?<![\w/.~=])(?:bench|dist|docs|eflexcan2mqtt|examples|tests)/[\w./-]+")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_commands_name_files_that_there_are(page):
+    """But for the reader's own capture."""
+    for path in OURS.findall("".join(blocks(page, "bash"))):
+        assert (HOME / path).exists() or "/my_bank." in path, path
+
+
+def test_make_knows_every_target_that_is_named():
+    targets = re.findall(r"^([\w-]+):", (HOME / "Makefile").read_text(), re.MULTILINE)
+    for page in PAGES:
+        text = page.read_text()
+        for target in re.findall(r"(?:`|^)make ([a-z-]+)", text, re.MULTILINE):
+            assert target in targets, f"{page.name}: make {target}"
+
+
+def test_the_readme_is_short():
+    assert len(README.read_text().split()) <= README_WORDS
+
+
+def test_the_first_screen_has_the_two_commands():
+    first = "\n".join(README.read_text().splitlines()[:40])
+    assert "make demo SECONDS=10" in first
+    assert "make test" in first
+
+
+def test_the_frames_that_the_readme_shows_are_those_of_a_capture():
+    """As candump prints them."""
+    log = LOG.read_text()
+    shown = re.findall(r"^  can0  (\w+)   \[8\]  (.+)$", README.read_text(), re.MULTILINE)
+    assert len(shown) > 5
+    for frame, data in shown:
+        assert f" can0 {frame}#{data.replace(' ', '')}\n" in log
+
+
+def test_the_rulers_that_a_page_shows_are_those_of_a_capture():
+    """If not, copy what `--output bytes` prints."""
+    (shown,) = re.findall(
+        r"```text\n(battery.*?)```", (DOCS / "decoding.md").read_text(), re.DOTALL
+    )
+    printed = subprocess.run(
+        [sys.executable, MAIN, "--input", LOG, "--output", "bytes"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+    assert printed.stdout.startswith(shown)
+
+
+def test_the_releases_that_the_readme_names_are_there():
+    named = set(re.findall(r"`(dist/\S+\.tgz)`", README.read_text()))
+    assert named == {f"dist/{each.name}" for each in (HOME / "dist").glob("*.tgz")}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_loop_that_writes_a_capture_has_every_stage(stage):
+    loop = re.search(r"for stage in (.+);", (HOME / "CONTRIBUTING.md").read_text())
+    assert stage in loop[1].split()
+
+
+def test_the_change_log_tells_of_this_version():
+    assert f"## {__version__}" in (HOME / "CHANGELOG.md").read_text()
