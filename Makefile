@@ -8,7 +8,10 @@
 # make ha-test   a real Home Assistant shows the bank (needs Python 3.13)
 # make web-test   the page in a real Chromium, its metrics in a real Prometheus
 # make influx-test   mosquitto, Node-RED and InfluxDB keep every point
+# make generated   eflexcan2mqtt.ini and the table of settings, from the code
 # make lock   new lock files from pyproject.toml
+#
+# make test TESTS=tests/sinks/test_table.py runs only these tests; so do the other targets with tests.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -19,14 +22,14 @@ PIP = $(VENV)/bin/pip --disable-pip-version-check install --quiet --require-hash
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 BROKER = mosquitto mosquitto_sub mosquitto_passwd openssl
 
-.PHONY: demo test fuzz lint lock mosquitto dist system-test ha-test ha-screenshots influx-test web-test \
-  bench release
+.PHONY: demo test fuzz lint lock generated mosquitto dist system-test ha-test ha-screenshots \
+  influx-test web-test bench release
 
 demo: $(VENV)/installed mosquitto
 	$(VENV)/bin/python -m tests.support.demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: $(VENV)/installed-test mosquitto
-	$(VENV)/bin/python -m pytest --cov $(TESTS)
+	$(VENV)/bin/python -m pytest $(or $(TESTS),--cov)
 
 lint: $(VENV)/installed-lint
 	$(VENV)/bin/ruff format --check .
@@ -36,9 +39,12 @@ lint: $(VENV)/installed-lint
 SEED = 1
 
 fuzz: $(VENV)/installed-test
-	$(VENV)/bin/python -m pytest --hypothesis-profile=long --hypothesis-seed=$(SEED) tests/protocol \
-	  tests/sources/test_candump.py tests/sources/test_lines.py tests/settings \
-	  tests/sinks/mqtt tests/test_bridge.py $(TESTS)
+	$(VENV)/bin/python -m pytest --hypothesis-profile=long --hypothesis-seed=$(SEED) \
+	  $(or $(TESTS),tests/protocol tests/sources/test_candump.py tests/sources/test_lines.py \
+	  tests/settings tests/sinks/mqtt tests/test_bridge.py)
+
+generated: $(VENV)/installed
+	$(VENV)/bin/python -m tests.support.generated
 
 dist:
 	$(SUDO) packaging/build.sh $(ARCHES)
@@ -48,7 +54,7 @@ RELEASE = $(or $(EFLEX_SYSTEM_CACHE),$(HOME)/.cache/eflexcan2mqtt)/release
 
 system-test: $(VENV)/installed-test release
 	EFLEX_RELEASE=$(RELEASE) $(VENV)/bin/python -m pytest --override-ini addopts= -v -s \
-	  tests/system $(TESTS)
+	  $(or $(TESTS),tests/system)
 
 # BENCH=--quick is the gate of each commit: it takes minutes, and keeps bench/RESULTS.md as it is.
 BENCH = --results bench/RESULTS.md
@@ -64,7 +70,7 @@ web-test: $(VENV)/installed-web mosquitto
 	  { $(SUDO) apt-get update -qq && \
 	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
 	      chromium fonts-noto-core prometheus >/dev/null; }
-	$(VENV)/bin/python -m pytest --override-ini addopts= -v -s tests/web $(TESTS)
+	$(VENV)/bin/python -m pytest --override-ini addopts= -v -s $(or $(TESTS),tests/web)
 
 $(VENV)/installed-web: tests/web/requirements.txt $(VENV)/installed-test
 	$(VENV)/bin/pip --disable-pip-version-check install --quiet -r $<
@@ -77,7 +83,7 @@ influx-test: $(VENV)/installed-test mosquitto
 	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
 	      influxdb influxdb-client >/dev/null; }
 	cd tests/influx && npm install --silent --no-audit --no-fund --no-package-lock
-	$(VENV)/bin/python -m pytest --override-ini addopts= -v -s tests/influx $(TESTS)
+	$(VENV)/bin/python -m pytest --override-ini addopts= -v -s $(or $(TESTS),tests/influx)
 
 # Home Assistant is for one Python; where that is missing, only CI minds.
 HASS_PYTHON = $(or $(shell for python in $$(command -v python3.13) \
@@ -92,7 +98,7 @@ ifeq ($(HASS_PYTHON),)
 else
 	$(MAKE) $(HASS_VENV)/installed
 	EFLEX_HASS_BIN=$(CURDIR)/$(HASS_VENV)/bin $(VENV)/bin/python -m pytest --override-ini addopts= \
-	  -v -s tests/homeassistant $(TESTS)
+	  -v -s $(or $(TESTS),tests/homeassistant)
 endif
 
 ha-screenshots: $(VENV)/installed-test mosquitto

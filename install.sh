@@ -63,7 +63,30 @@ check_source() {
     fi
 }
 
-# Beside its place first: until the new program is whole, the old one stays.
+# The program of an installation from a checkout.  An upgrade of the system can bring another
+# Python, which finds none of the packages.
+launcher() {
+    cat <<LAUNCHER
+#!$library/bin/python -I
+import sys
+
+try:
+    from eflexcan2mqtt.cli import main
+except ModuleNotFoundError as error:
+    if error.name != "eflexcan2mqtt":
+        raise
+    version = ".".join(map(str, sys.version_info[:2]))
+    print(
+        f"eflexcan2mqtt: $library has no packages for Python {version}:",
+        "run \`sudo ./install.sh\` again in the folder with the source",
+        file=sys.stderr,
+    )
+    sys.exit(78)  # systemd does not try again
+sys.exit(main())
+LAUNCHER
+}
+
+# The new program is made beside the old one, which stays until the new one is complete.
 place_program() {
     rm -rf "$root$program.new"
     mkdir -p "$root$program.new" "$root$(dirname "$command")"
@@ -73,13 +96,14 @@ place_program() {
     else
         rm -rf "$root$library.new"
         python3 -m venv "$root$library.new"
-        "$root$library.new/bin/pip" --disable-pip-version-check install --quiet --require-hashes \
-            -r "$here/requirements.lock"
-        cp -R "$here/eflexcan2mqtt" "$here/main.py" "$root$library.new"
+        pip() {
+            "$root$library.new/bin/python" -m pip --disable-pip-version-check install --quiet "$@"
+        }
+        pip --require-hashes -r "$here/requirements.lock"
+        pip --no-deps "$here"
         rm -rf "$root$library"
         mv "$root$library.new" "$root$library"
-        printf '#!/bin/sh\nexec %s/bin/python %s/main.py "$@"\n' "$library" "$library" \
-            >"$root$program.new/eflexcan2mqtt"
+        launcher >"$root$program.new/eflexcan2mqtt"
         chmod 755 "$root$program.new/eflexcan2mqtt"
     fi
     rm -rf "$root$program"

@@ -79,7 +79,7 @@ def _subscribed(port: int, qos: int) -> Iterator[Arrived]:
     client, ready = paho.Client(CallbackAPIVersion.VERSION2), queue.SimpleQueue[None]()
     client.on_subscribe = lambda *_: ready.put(None)
     client.on_message = lambda _, __, message: arrived.put((time.monotonic(), len(message.payload)))
-    client.on_connect = lambda *_: client.subscribe(TOPIC, qos)
+    client.on_connect = lambda client, *_: client.subscribe(TOPIC, qos)
     client.connect("127.0.0.1", port)
     client.loop_start()
     try:

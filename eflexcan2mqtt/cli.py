@@ -35,6 +35,14 @@ def main(arguments: list[str] | None = None) -> int:
     except ConfigError as error:
         sys.stderr.write(f"{error}\n")
         return BAD_CONFIG
+    except ModuleNotFoundError as error:
+        from .process.packages import remedy
+
+        what_to_do = remedy(error)
+        if what_to_do is None:
+            raise
+        sys.stderr.write(f"{what_to_do}\n")
+        return BAD_CONFIG
     except (BrokenPipeError, Stopped):
         # The reader of our output has seen enough.
         status = ENDED
@@ -89,9 +97,7 @@ def _settings(
         return None, Config()
     config = load(path, sections)
     for file in secrets.exposed(path, config.mqtt):
-        sys.stderr.write(
-            f"{file}: readable by all users but holds a password or key: run `chmod 600 {file}`\n"
-        )
+        sys.stderr.write(f"{secrets.warning(file)}\n")
     return path, config
 
 

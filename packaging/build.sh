@@ -30,8 +30,8 @@ die() {
   exit 1
 }
 
-# Programs of a foreign architecture run by themselves once the kernel knows its qemu.  It forgets
-# it with our mounts; one before 6.7 when it is booted again.
+# Programs of a foreign architecture run once qemu is registered with the kernel.  The registration
+# ends with our mounts; on kernels before 6.7 it lasts until the next boot.
 emulate() {
   local known=/proc/sys/fs/binfmt_misc recipe=/usr/lib/binfmt.d/qemu-$1.conf
   [ "$1" != "$(uname -m)" ] || return 0
@@ -58,7 +58,7 @@ inside() {
 make_root() {
   local root=$temp/new-root
   say "making its Debian 12"
-  # That it can run foreign programs, we know already (emulate).
+  # emulate has checked that foreign programs run.
   mmdebstrap --skip=check/qemu --variant=essential --architectures="${DEBIAN[$arch]}" \
     --include="$NEEDED${ALSO_NEEDED[$arch]-}" bookworm "$root" \
     ${EFLEX_DIST_SOURCES:+"$EFLEX_DIST_SOURCES"}
@@ -88,7 +88,7 @@ freeze() {
   inside "$root" venv/bin/pyinstaller --log-level WARN --distpath frozen packaging/eflexcan2mqtt.spec
 }
 
-# What the frozen program must do before anybody gets it.
+# The frozen program is tried before it is packed.
 check() {
   local captured=tests/captures/documented_example said status settings interface
   mkdir "$root/build/check"
@@ -111,7 +111,7 @@ check() {
   local port page
   port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
   ini web.ini '[mqtt]' 'port = 1' '[web]' "listen = 127.0.0.1:$port"
-  # It ends with its input, when the one who feeds it is gone.
+  # The program ends when its input ends.
   mkfifo "$temp/fed"
   program --config web.ini --input - <"$temp/fed" 2>"$temp/web.log" &
   exec 9>"$temp/fed"
@@ -176,7 +176,7 @@ cd "$(dirname "$0")/.."
 for tool in git mmdebstrap python3 unshare; do
   [ -n "$(command -v $tool)" ] || die "no $tool; apt install git mmdebstrap python3-venv util-linux"
 done
-# In mounts of our own: whatever happens, they vanish with us.
+# In a mount namespace of its own, which ends with this script.
 if [ -z "${EFLEX_DIST_MOUNTS-}" ]; then
   EFLEX_DIST_MOUNTS=own exec unshare --mount --propagation slave packaging/build.sh "$@"
 fi

@@ -7,12 +7,15 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 
 from eflexcan2mqtt import __version__
+
+from .support.checkout import copy_checkout
 
 HOME = Path(__file__).parents[1]
 PROGRAM = "usr/local/bin/eflexcan2mqtt"
@@ -110,21 +113,49 @@ def test_it_goes_without_the_settings_unless_purged(install, root):
 
 
 def test_a_checkout_is_installed_with_an_environment_of_its_own(install, root, tmp_path):
-    """The real thing: main.py and what its lock file names."""
-    checkout = tmp_path / "checkout"
-    subprocess.run(["git", "clone", "--quiet", HOME, checkout], check=True)
-    shutil.copy(HOME / "install.sh", checkout)
-    done = install(folder=checkout)
+    """The real thing: our wheel, and the packages of the lock file."""
+    checkout = copy_checkout(tmp_path / "checkout")
+    before = {path: path.stat().st_mtime for path in checkout.rglob("*")}
+    old = root / "usr/local/lib/eflexcan2mqtt/main.py"
+    old.parent.mkdir(parents=True)
+    old.touch()
+    this_python = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = install(folder=checkout, PATH=this_python)
     assert done.returncode == 0, done.stderr
-    library = root / "usr/local/lib/eflexcan2mqtt"
-    said = subprocess.run(
-        [library / "bin/python", library / "main.py", "--version"],
+    assert "/usr/local/lib/eflexcan2mqtt/bin/python -I\n" in launcher(root).read_text()
+    assert not old.exists()
+    assert {path: path.stat().st_mtime for path in checkout.rglob("*")} == before
+    shutil.rmtree(checkout)
+
+    program = run_launcher(root, "--version")
+    assert program.stdout == f"eflexcan2mqtt {__version__}\n", program.stderr
+
+    # What an upgrade of the system to another Python leaves behind.
+    [packages] = (root / "usr/local/lib/eflexcan2mqtt/lib").glob("python3*")
+    packages.rename(packages.with_name("python3.1"))
+    program = run_launcher(root, "--version")
+    assert program.stderr == (
+        "eflexcan2mqtt: /usr/local/lib/eflexcan2mqtt has no packages for Python "
+        f"{sys.version_info.major}.{sys.version_info.minor}: "
+        "run `sudo ./install.sh` again in the folder with the source\n"
+    )
+    assert program.returncode == 78
+
+
+def launcher(root):
+    return root / PROGRAM / "eflexcan2mqtt"
+
+
+def run_launcher(root, *arguments):
+    """The installed program; its first line names a Python that is in no folder but /."""
+    python = root / "usr/local/lib/eflexcan2mqtt/bin/python"
+    return subprocess.run(
+        [python, "-I", launcher(root), *arguments],
+        cwd=root,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    assert said.stdout == f"eflexcan2mqtt {__version__}\n"
-    assert "/usr/local/lib/eflexcan2mqtt/main.py" in (root / PROGRAM / "eflexcan2mqtt").read_text()
 
 
 def test_a_narrow_umask_of_root_locks_nobody_out(install, root, release):

@@ -36,7 +36,7 @@ class Counter:
         self.first = self.lost = 0
         self.begun = self.since = self.cost = self.rate = 0.0
 
-    def take(self, data: bytes) -> bool:
+    def take(self, data: bytes | bytearray) -> bool:
         self.left -= 1
         if self.left == count:
             self.begun, self.since = time.process_time(), time.monotonic()
@@ -109,7 +109,7 @@ def bus_recv(counter: Counter) -> None:
     import can
 
     with can.Bus(interface="socketcan", channel=interface) as bus:
-        while not counter.take(bus.recv().data):
+        while (message := bus.recv()) is None or not counter.take(message.data):
             pass
 
 

@@ -1,1 +1,1 @@
-"""What the INI says: an INI in, a Config out."""
+"""The settings: an INI in, a Config out."""

@@ -1,8 +1,8 @@
 """The text of an INI in, its settings with their line numbers out. Knows no setting by name.
 
-configparser stops at the first mistake and forgets where a value stood; this tells all.
-The syntax is the same: ``key = value`` or ``key: value``, comments on lines of their own
-behind # or ;, keys in any case, and a % is an ordinary character.
+configparser stops at the first mistake and keeps no line numbers; this reports all mistakes.
+The syntax is the same: ``key = value`` or ``key: value``; comments have lines of their own that
+begin with # or ;; keys are in any case; % is an ordinary character.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_HEADER = re.compile(r"\[([^\]]+)\]")  # configparser ignores what stands behind it, too
+_HEADER = re.compile(r"\[([^\]]+)\]")  # like configparser, ignores the rest of the line
 _SETTING = re.compile(r"([^=:\s]+)\s*[=:]\s*(.*)$")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -25,7 +25,7 @@ class Setting(NamedTuple):
 
 
 class Ini(NamedTuple):
-    """What an INI says: ``headers`` by line, and ``complaints`` as (line, what was expected)."""
+    """A parsed INI: ``headers`` by line, and ``complaints`` as (line, what was expected)."""
 
     headers: dict[int, str]
     settings: list[Setting]
@@ -33,7 +33,7 @@ class Ini(NamedTuple):
 
 
 def parse(data: bytes) -> Ini:
-    """Read an INI to its end, whatever is in it. Never raises."""
+    """Read an INI to its end. Never raises."""
     headers: dict[int, str] = {}
     settings: list[Setting] = []
     complaints: list[tuple[int, str]] = []
@@ -61,5 +61,5 @@ def parse(data: bytes) -> Ini:
             # The line is not shown: it may hold a password.
             complaints.append((number, "expected 'key = value' or '[section]'"))
             if line.startswith("["):
-                section = ""  # whose settings are skipped: nobody knows where they belong
+                section = ""  # its settings are skipped: their section is unknown
     return Ini(headers, settings, complaints)

@@ -1,4 +1,4 @@
-"""The text of an INI in, a Config out; every complaint names file, line, section and key."""
+"""An INI in, a Config out; each complaint names file, line, section and key."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from . import ini, parsers, secrets
 from .schema import SECTIONS, Config
 
-DEFAULT_PATHS = (Path("eflexcan2mqtt.ini"), Path("/etc/eflexcan2mqtt.ini"))
+DEFAULT_PATHS = (Path("eflexcan2mqtt.ini"), secrets.SERVICE_INI)
 
 
 class ConfigError(Exception):
-    """Everything that is wrong with an INI, one complaint a line."""
+    """All mistakes in an INI, one on each line."""
 
 
 _NEEDS = {
@@ -75,7 +75,7 @@ def load(path: Path, sections: frozenset[str] | None = None) -> Config:
 
 
 def _complete_mqtt(values: dict[str, Any], folder: Path) -> Iterator[tuple[str, str]]:
-    """Find and read the files of [mqtt]; yield (key, complaint) where one needs another."""
+    """Find and read the files of [mqtt]; yield (key, complaint) for each mistake."""
     given = [key for key, value in values.items() if value]
     for key, needed in _NEEDS.items():
         if key in given and needed not in given:
@@ -109,7 +109,7 @@ def _certificate_complaints(values: dict[str, Any]) -> Iterator[tuple[str, str]]
     ca, cert, key = (values.get(name, "") for name in ("tls_ca", "tls_cert", "tls_key"))
     if not ca and not cert:
         return
-    from . import tls  # ssl is for those who use it
+    from . import tls  # it loads ssl, which costs memory
 
     for name, files in (("tls_ca", {"ca": ca}), ("tls_cert", {"cert": cert, "key": key})):
         try:
@@ -126,5 +126,5 @@ def _hint(section: str, key: str) -> str:
 
 
 def _shown(value: str) -> str:
-    # A password may stand in an address.
+    # An address like mqtt://user:password@host holds a password.
     return "'" + re.sub(r".*@", "…@", value) + "'"

@@ -94,7 +94,7 @@ def address(value: str) -> str:
 
 
 def topic(value: str) -> str:
-    # 'topic/status' must fit into MQTT's 65,535 bytes as well.
+    # The longest topic made from it must fit into MQTT's 65,535 bytes, too.
     if not value or re.search(r"[+#\0]", value) or len(value.encode()) > 65_000:
         raise ValueError("expected an MQTT topic without + and #")
     return value
@@ -102,7 +102,7 @@ def topic(value: str) -> str:
 
 def interface(value: str) -> str:
     if value == "socketcan":
-        return value  # the usual one needs no import of python-can to be known
+        return value  # known without importing python-can, which is slow
     from can.interfaces import VALID_INTERFACES
 
     return one_of(*sorted(VALID_INTERFACES))(value)

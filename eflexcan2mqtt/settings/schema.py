@@ -1,7 +1,8 @@
-"""The settings: what each is called, what it may be, and what holds without it.
+"""The settings: the name, default, valid values and meaning of each.
 
-A section of the INI is a dataclass here and a setting is a field of it: its name is the key, and
-its default and its parser stand beside it.  Reads no file.
+A section of the INI is a dataclass here, with its meaning as docstring; a setting is a field of
+it, with its key as name.  describe.py makes the shipped INI and the table of settings from this.
+Reads no file.
 """
 
 from __future__ import annotations
@@ -15,78 +16,197 @@ from ..protocol.fields import DOCUMENTED, STAGES
 from . import parsers
 
 
-def _setting(default: Any, parse: Callable[[str], Any] = str, secret: bool = False) -> Any:
-    """A field of a section; ``parse`` raises ValueError saying what it expected."""
-    return dataclasses.field(default=default, repr=not secret, metadata={"parse": parse})
+def _setting(
+    default: Any,
+    meaning: str,
+    parse: Callable[[str], Any] = str,
+    *,
+    example: str | None = None,
+    secret: bool = False,
+) -> Any:
+    """A field of a section.
+
+    ``parse`` raises ValueError saying what it expected.  The shipped INI has a setting with an
+    ``example`` as a comment that shows it.
+    """
+    return dataclasses.field(
+        default=default,
+        repr=not secret,
+        metadata={"meaning": meaning, "parse": parse, "example": example},
+    )
 
 
 @dataclass(frozen=True)
 class Logging:
-    """[logging]: where the log goes; an empty ``log_dir`` means stderr only."""
+    """The log of the program itself."""
 
-    log_level: str = _setting("info", parsers.log_level)
-    log_dir: str = _setting("")
-    profile: bool = _setting(False, parsers.switch)
+    log_level: str = _setting("info", f"One of {', '.join(parsers.LOG_LEVELS)}.", parsers.log_level)
+    log_dir: str = _setting(
+        "",
+        "A folder for the log file eflexcan2mqtt.out (512 KiB, the last 5 are kept). Without one, "
+        "the log goes to stderr only, which the service sends to the journal.",
+    )
+    profile: bool = _setting(
+        False,
+        "yes: log the memory of the process at the start, after each array and at the end.",
+        parsers.switch,
+    )
 
 
 @dataclass(frozen=True)
 class Can:
-    """[can]: the bus, in python-can's terms; ``bitrate`` in bit/s."""
+    """The bus. Settings that only some interfaces know belong here, too: tty_baudrate for slcan,
+    host and port for socketcand."""
 
-    interface: str = _setting("socketcan", parsers.interface)
-    channel: str = _setting("can0", parsers.text("the name of a CAN interface, like can0"))
-    bitrate: int = _setting(250_000, parsers.whole(1, 1_000_000))
+    interface: str = _setting(
+        "socketcan",
+        "socketcan for CAN HATs and most USB adapters, slcan for serial adapters, socketcand or "
+        "udp_multicast for a bus on the network; virtual is for tests.",
+        parsers.interface,
+    )
+    channel: str = _setting(
+        "can0",
+        "The CAN interface, as in the output of `ip link`; with slcan the serial port, like "
+        "/dev/ttyACM0.",
+        parsers.text("the name of a CAN interface, like can0"),
+    )
+    bitrate: int = _setting(
+        250_000,
+        "In bit/s. With socketcan this changes nothing: the system sets the bit rate of the "
+        "interface.",
+        parsers.whole(1, 1_000_000),
+    )
 
 
 @dataclass(frozen=True)
 class Mqtt:
-    """[mqtt]: the broker, and what goes there; ``keepalive`` and ``publish_interval`` in seconds.
+    """The broker, and what is sent to it. Relative paths start at the folder of the INI."""
 
-    Paths are relative to the folder of the INI.
-    """
-
-    hostname: str = _setting("localhost", parsers.hostname)
-    port: int = _setting(1883, parsers.whole(1, 65_535))
-    keepalive: int = _setting(60, parsers.whole(1, 65_535))
-    client_id: str = _setting("eflexcan2mqtt")
-    qos: int = _setting(2, parsers.whole(0, 2))
-    topic: str = _setting("eflexbatteries", parsers.topic)
-    publish_interval: float = _setting(0.0, parsers.seconds)
-    fields: str = _setting(DOCUMENTED, parsers.one_of(*STAGES))
-    username: str = _setting("")
-    password: str = _setting("", secret=True)
-    password_file: str = _setting("")
-    tls: bool = _setting(False, parsers.switch)
-    tls_ca: str = _setting("")
-    tls_cert: str = _setting("")
-    tls_key: str = _setting("")
-    tls_insecure: bool = _setting(False, parsers.switch)
+    hostname: str = _setting(
+        "localhost", "The broker: a host name or an address.", parsers.hostname
+    )
+    port: int = _setting(
+        1883, "The port of the broker; with TLS it is usually 8883.", parsers.whole(1, 65_535)
+    )
+    keepalive: int = _setting(
+        60,
+        "In seconds. If the broker does not answer, the connection ends after about twice this "
+        "time.",
+        parsers.whole(1, 65_535),
+    )
+    client_id: str = _setting("eflexcan2mqtt", "No other client of the broker may use the same id.")
+    qos: int = _setting(
+        2,
+        "0: arrays can be lost; 1: all arrive, some twice; 2: all arrive, once.",
+        parsers.whole(0, 2),
+    )
+    topic: str = _setting(
+        "eflexbatteries",
+        "The topic of the arrays; `<topic>/status` says online or offline.",
+        parsers.topic,
+    )
+    publish_interval: float = _setting(
+        0.0,
+        "In seconds. 0 publishes each cycle of the batteries, about one a second; 60 publishes "
+        "about one a minute.",
+        parsers.seconds,
+    )
+    fields: str = _setting(
+        DOCUMENTED,
+        "documented: the keys of the original program; extended: also alarms, relays, "
+        "temperatures and limits; experimental: also guesses and raw bytes.",
+        parsers.one_of(*STAGES),
+    )
+    username: str = _setting(
+        "",
+        "The user, if the broker asks for one. The service reads the password from "
+        "/etc/eflexcan2mqtt.password, which only root can read.",
+        example="solar",
+    )
+    password: str = _setting(
+        "",
+        "The user's password, if the program does not run as the service. Then make the INI "
+        "private: `chmod 600 FILE`.",
+        example="",
+        secret=True,
+    )
+    password_file: str = _setting("", "A file that holds the password, instead of it.", example="")
+    tls: bool = _setting(
+        False,
+        "yes: encrypt the connection, and check the broker's certificate.",
+        parsers.switch,
+        example="yes",
+    )
+    tls_ca: str = _setting(
+        "",
+        "The certificate of the authority that signed the broker's. Without it, those that the "
+        "system trusts.",
+        example="/etc/ssl/certs/my-ca.pem",
+    )
+    tls_cert: str = _setting("", "A client certificate, if the broker asks for one.", example="")
+    tls_key: str = _setting("", "The key of the client certificate.", example="")
+    tls_insecure: bool = _setting(
+        False,
+        "yes: accept a valid certificate of another host name.",
+        parsers.switch,
+        example="no",
+    )
 
 
 @dataclass(frozen=True)
-class Spool:
-    """[spool]: where arrays are kept while the broker is away; an empty ``directory`` is nowhere,
-    none at all is the one that systemd gives us."""
+class SpoolSettings:
+    """Where arrays are kept while the broker is away."""
 
-    directory: str | None = _setting(None)
-    max_mb: float = _setting(100.0, parsers.positive("megabytes"))
-    max_age_days: float = _setting(30.0, parsers.positive("days"))
+    directory: str | None = _setting(
+        None,  # the folder that systemd makes for the service
+        "A folder for the arrays of an outage; it is made if it is missing. By default the "
+        "service uses /var/lib/eflexcan2mqtt. Empty: no spool; 1,000 arrays are kept in memory.",
+        example="/var/lib/eflexcan2mqtt",
+    )
+    max_mb: float = _setting(
+        100.0,
+        "If the spool is larger than this, the oldest arrays are deleted; 100 MB hold about four "
+        "hours of 14 batteries.",
+        parsers.positive("megabytes"),
+    )
+    max_age_days: float = _setting(
+        30.0, "Arrays older than this are deleted.", parsers.positive("days")
+    )
 
 
 @dataclass(frozen=True)
 class HomeAssistant:
-    """[homeassistant]: whether the batteries appear there by themselves, and with which cells."""
+    """The batteries and the bank in Home Assistant."""
 
-    discovery: bool = _setting(False, parsers.switch)
-    prefix: str = _setting("homeassistant", parsers.topic)
-    cells: str = _setting("disabled", parsers.one_of("disabled", "enabled", "none"))
+    discovery: bool = _setting(
+        False,
+        "yes: they appear by themselves, in Home Assistant 2024.11 or later.",
+        parsers.switch,
+    )
+    prefix: str = _setting(
+        "homeassistant",
+        "The discovery prefix in the settings of Home Assistant's MQTT integration.",
+        parsers.topic,
+    )
+    cells: str = _setting(
+        "disabled",
+        "The 16 cells of each battery: disabled (they exist, but are off until you enable them), "
+        "enabled or none.",
+        parsers.one_of("disabled", "enabled", "none"),
+    )
 
 
 @dataclass(frozen=True)
-class Web:
-    """[web]: where the page listens, HOST:PORT; empty is nowhere."""
+class WebSettings:
+    """A page that shows the bank in a browser."""
 
-    listen: str = _setting("", parsers.address)
+    listen: str = _setting(
+        "",
+        "The address and port of the page, which asks for no password: 127.0.0.1:8080 is for this "
+        "machine, 0.0.0.0:8080 for the whole network. Empty: no page.",
+        parsers.address,
+        example="127.0.0.1:8080",
+    )
 
 
 @dataclass(frozen=True)
@@ -96,9 +216,9 @@ class Config:
     logging: Logging = Logging()
     can: Can = Can()
     mqtt: Mqtt = Mqtt()
-    spool: Spool = Spool()
+    spool: SpoolSettings = SpoolSettings()
     homeassistant: HomeAssistant = HomeAssistant()
-    web: Web = Web()
+    web: WebSettings = WebSettings()
 
 
 SECTIONS: dict[str, type[Any]] = {

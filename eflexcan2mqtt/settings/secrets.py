@@ -1,4 +1,4 @@
-"""Where passwords and keys come from, and who may read them."""
+"""Passwords and keys: where they come from, and which of their files all users may read."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from .schema import Mqtt
 
 CREDENTIAL = "mqtt-password"
 PASSWORD_PATH = Path("/etc/eflexcan2mqtt.password")
+SERVICE_INI = Path("/etc/eflexcan2mqtt.ini")
 
 
 def exposed(path: Path, mqtt: Mqtt) -> list[Path]:
-    """The files with a password that everybody on this machine may read."""
+    """The files with a password or key that all users of this machine may read."""
     files = [Path(each) for each in (mqtt.password_file, mqtt.tls_key) if each]
     if PASSWORD_PATH.exists():
         files.append(PASSWORD_PATH)
@@ -23,10 +24,20 @@ def exposed(path: Path, mqtt: Mqtt) -> list[Path]:
     return [each for each in files if each.stat().st_mode & stat.S_IROTH]
 
 
+def warning(file: Path) -> str:
+    """What to do about an exposed file.  The service must be able to read its INI."""
+    remedy = (
+        f"move the password to {PASSWORD_PATH}"
+        if file == SERVICE_INI
+        else f"run `chmod 600 {file}`"
+    )
+    return f"{file}: readable by all users but holds a password or key: {remedy}"
+
+
 def credential() -> str:
-    """The password that systemd hands to the service, or to root the file it comes from."""
-    handed = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nowhere")) / CREDENTIAL
-    for path in (handed, PASSWORD_PATH):
+    """The service's password: systemd's copy of it, or the file itself for root; else empty."""
+    copy = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nowhere")) / CREDENTIAL
+    for path in (copy, PASSWORD_PATH):
         if os.access(path, os.R_OK):
             return path.read_text("utf-8").strip("\r\n")
     return ""

@@ -6,12 +6,12 @@ import ssl
 
 
 def context(ca: str = "", cert: str = "", key: str = "") -> ssl.SSLContext:
-    """Trust ``ca`` (the system's authorities if empty) and show ``cert`` with ``key``.
+    """Trust ``ca`` (if empty, the system's authorities) and present ``cert`` with ``key``.
 
-    Raises OSError (ssl.SSLError among them) for files that are no certificates or keys.
+    Raises OSError (or its subclass ssl.SSLError) for files that are not certificates or keys.
     """
     made = ssl.create_default_context(cafile=ca or None)
-    # From Python 3.13 on this would refuse most authorities that people make at home.
+    # The default since Python 3.13; it refuses most home-made authorities.
     made.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if cert:
         # With a password given, even an empty one, OpenSSL never asks at the terminal.

@@ -31,7 +31,9 @@ def test_a_secret_that_everybody_may_read_is_told(run, tmp_path):
     path = mqtt_ini(tmp_path, 1, username="me", password="geheim")
     path.chmod(0o644)
     done = run("-c", path, "--input", LOG, "--output", "json")
-    assert done.stderr.startswith(f"{path}: readable by all users but holds a password or key: ")
+    assert done.stderr.startswith(
+        f"{path}: readable by all users but holds a password or key: run `chmod 600 {path}`"
+    )
     assert "geheim" not in done.stderr
 
 

@@ -117,7 +117,7 @@ class Subscriber:
         self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=2)
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.on_message = lambda _, __, message: self.messages.append(
-            (message.topic, message.payload, message.retain)
+            (message.topic, bytes(message.payload), message.retain)
         )
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()

@@ -80,7 +80,7 @@ def demo(folder: Path, seconds: float | None) -> int:
     return arrays
 
 
-def shown(note: str) -> tuple[Callable[[str], None], Callable[[], None]]:
+def shown(note: str) -> tuple[Callable[[str], None], Callable[[], object]]:
     """How to show a line of the subscriber, and how to end that: a terminal gets the table."""
     if not sys.stdout.isatty():
         return lambda line: print(line, end="", flush=True), lambda: None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import time
 from pathlib import Path
+from typing import IO, Any
 
 from .bank import CAPTURES
 
@@ -33,10 +35,10 @@ qos = 2
 topic = eflexbatteries
 publish_interval = 60
 """
-"""As people have it who come from the first version of others."""
+"""The INI of the original program."""
 
 
-def mqtt_ini(folder, port, **settings):
+def mqtt_ini(folder: Path, port: int, **settings: object) -> Path:
     """An INI for a broker on a port; its path."""
     path = folder / "test.ini"
     logging = {key: settings.pop(key) for key in ("log_dir", "profile") if key in settings}
@@ -47,7 +49,7 @@ def mqtt_ini(folder, port, **settings):
     return path
 
 
-def stop(process, number=signal.SIGTERM):
+def stop(process: subprocess.Popen[Any], number: signal.Signals = signal.SIGTERM) -> float:
     """Signal a process and wait for its end; how long that took."""
     begun = time.monotonic()
     process.send_signal(number)
@@ -55,7 +57,7 @@ def stop(process, number=signal.SIGTERM):
     return time.monotonic() - begun
 
 
-def reads(stream, text):
+def reads(stream: IO[str], text: str) -> str:
     """Read lines of a stream until one holds a text; that line."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:

@@ -12,8 +12,9 @@ from typing import Any
 
 from eflexcan2mqtt.protocol.blocks import Frame
 from eflexcan2mqtt.sources import simulator
+from eflexcan2mqtt.sources.simulator import CYCLE_S
 
-from .bank import CAPTURES, CYCLE_S, EXAMPLE, FRAMES_PER_BURST, START, candump_line, sent
+from .bank import CAPTURES, EXAMPLE, FRAMES_PER_BURST, START, candump_line, sent
 
 
 def documented_example() -> list[Frame]:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...protocol.decode import Reading, select
-from ...settings.schema import Config
-from ...settings.schema import Spool as SpoolConfig
+from ...settings.schema import Config, SpoolSettings
 from .. import Context, Sink
 from .sink import MqttSink
 
@@ -89,7 +88,7 @@ def _discovery(config: Config) -> Discovery | None:
     return Discovery(config.homeassistant, config.mqtt)
 
 
-def _open_spool(config: SpoolConfig) -> Spool | None:
+def _open_spool(config: SpoolSettings) -> Spool | None:
     """The spool, if there is to be one and the disk lets us."""
     directory = config.directory
     if directory is None:

@@ -1,0 +1,83 @@
+"""The schema in, its descriptions out: the INI that we ship, and the table of settings."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from dataclasses import Field, fields
+from typing import Any
+
+from ..protocol.fields import EXTENDED
+from .schema import SECTIONS
+
+_WIDTH = 92
+_INTRODUCTION = (
+    "Settings of eflexcan2mqtt. The values below are the defaults, except that of `fields`. "
+    "`eflexcan2mqtt --check` says what is wrong with them."
+)
+
+
+_OURS = {"fields": EXTENDED}
+"""Where the shipped INI differs from the defaults, which suit the INI of the original program."""
+
+
+def shipped_ini() -> str:
+    """The INI to start from, each setting with its meaning: the text of eflexcan2mqtt.ini."""
+    lines = _comment(_INTRODUCTION)
+    for name, section in SECTIONS.items():
+        lines += ["", *_comment(_meaning(section)), f"[{name}]"]
+        for setting in _settings(section):
+            lines += _comment(setting.metadata["meaning"])
+            lines.append(_line(setting))
+    return "\n".join(lines) + "\n"
+
+
+def settings_table() -> str:
+    """The settings as a table in Markdown, without a line break at its end."""
+    rows = ["| key | default | meaning |", "|---|---|---|"]
+    for name, section in SECTIONS.items():
+        rows.append(f"| **[{name}]** | | {_meaning(section)} |")
+        rows += [
+            f"| `{each.name}` | {_default(each)} | {each.metadata['meaning']} |"
+            for each in _settings(section)
+        ]
+    return "\n".join(rows)
+
+
+def _meaning(section: type[Any]) -> str:
+    return " ".join((section.__doc__ or "").split())
+
+
+def _settings(section: type[Any]) -> Iterator[Field[Any]]:
+    return (each for each in fields(section) if "meaning" in each.metadata)
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent="# ",
+        subsequent_indent="# ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _line(setting: Field[Any]) -> str:
+    example = setting.metadata["example"]
+    if example is not None:
+        return f"# {setting.name} = {example}".rstrip()
+    return f"{setting.name} = {_OURS.get(setting.name, _text(setting.default))}".rstrip()
+
+
+def _default(setting: Field[Any]) -> str:
+    if setting.default is None:
+        return "$STATE_DIRECTORY"  # of the service; systemd sets it
+    return _text(setting.default) or "(empty)"
+
+
+def _text(value: Any) -> str:
+    """A value as it stands in an INI."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,38 @@
+"""Writes the files, and parts of files, that are made from the code.
+
+python3 -m tests.support.generated
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from eflexcan2mqtt.settings.describe import settings_table, shipped_ini
+
+HOME = Path(__file__).parents[2]
+INI = HOME / "eflexcan2mqtt.ini"
+SETTINGS_PAGE = HOME / "docs" / "settings.md"
+
+
+def between(text: str, name: str, part: str) -> str:
+    """A text with its part between ``<!-- name -->`` and ``<!-- /name -->`` replaced."""
+    before, begin, rest = text.partition(f"<!-- {name} -->\n")
+    _, end, after = rest.partition(f"<!-- /{name} -->")
+    assert begin, f"no <!-- {name} -->"
+    assert end, f"no <!-- /{name} -->"
+    return f"{before}{begin}{part}\n{end}{after}"
+
+
+def generated() -> dict[Path, str]:
+    """Each file with the text that it should have."""
+    page = between(SETTINGS_PAGE.read_text(), "settings", settings_table())
+    return {INI: shipped_ini(), SETTINGS_PAGE: page}
+
+
+def main() -> None:
+    for path, text in generated().items():
+        path.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
