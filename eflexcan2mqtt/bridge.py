@@ -9,7 +9,8 @@ from typing import Any
 from .protocol.assembler import Assembler, Record, Start
 from .protocol.blocks import SILENT_TICKS, Event, Silence
 from .protocol.cycle import Cycle
-from .protocol.decode import DecodeError, Decoder, Reading
+from .protocol.decode import DecodeError, decode
+from .protocol.reading import Reading
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,6 @@ class Bridge:
         self.cycles = 0
         self.undecodable = 0
         self.present = 0
-        self._decode = Decoder().__call__  # Python calls a method faster than an object
         self._cycle = Cycle()
         self._publish = publish
         self._warned: set[tuple[int, str]] = set()  # battery and field
@@ -66,7 +66,7 @@ class Bridge:
 
     def _add(self, record: Record) -> None:
         try:
-            reading = self._decode(record)
+            reading = decode(record)
         except DecodeError as error:
             self.undecodable += 1
             if (error.battery, error.key) not in self._warned:

@@ -18,7 +18,7 @@ from .arguments import Run
 from .bridge import Bridge
 from .process import logs, systemd
 from .process.stop import Stop, Stopped, end_with_any_thread
-from .protocol.decode import Reading
+from .protocol.reading import Reading
 from .settings.schema import Can, Config
 from .sinks import MQTT, OUTPUTS, PAGE, Context, Sink
 from .sources import BUS, RECORDING, SIMULATOR, Source

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from eflexcan2mqtt import __version__
-from eflexcan2mqtt.protocol.fields import FIELDS, STAGES
+from eflexcan2mqtt.protocol.fields import STAGES
 from eflexcan2mqtt.settings.schema import Config
 
 from .support.program import LOG, MAIN
+from .support.tables import field_table
 
 HOME = Path(__file__).parents[1]
 README = HOME / "README.md"
@@ -26,20 +27,6 @@ README_WORDS = 1_500
 def between(page, name):
     """What stands on a page between the comments of a name."""
     return re.search(f"<!-- {name} -->\n(.*?)\n<!-- /{name} -->", page.read_text(), re.DOTALL)[1]
-
-
-def field_table():
-    """The table of all fields, as the field table makes it."""
-    rows = ["| key | type | unit | meaning | how well known |", "|---|---|---|---|---|"]
-    for stage in STAGES:
-        rows.append(f"| **{stage}** | | | | |")
-        rows += [
-            f"| `{each.key}` | {each.value.json_type} | {each.unit} | {each.meaning} "
-            f"| {each.evidence} |"
-            for each in FIELDS
-            if each.stage == stage
-        ]
-    return "\n".join(rows)
 
 
 def test_the_table_of_fields_is_that_of_the_code():

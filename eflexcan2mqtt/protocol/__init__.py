@@ -1,5 +1,5 @@
-"""What the eFlex battery bus says.
+"""What the eFlex battery bus says: frames in, readings out.
 
-Frames in, readings out: pure, small, the standard library only.  Knows neither files
-nor buses nor brokers, keeps no clock and logs nothing.
+Pure and small, on the standard library alone.  It knows no files, buses or brokers, reads no
+clock and logs nothing.
 """

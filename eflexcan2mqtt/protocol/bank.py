@@ -1,19 +1,18 @@
-"""The batteries of one cycle in, the bank as a whole out. No I/O.
+"""The readings of one cycle in, the bank as a whole out. No I/O.
 
-A bank is its latest array and nothing else: a battery that is missing there counts nowhere.
+The bank is its latest cycle: a battery that is missing there counts nowhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar
 
-from .decode import Reading
+from .facts import ALARMS, PROBLEMS, WARNINGS, cell_spread, flow, power
+from .reading import Reading
 
 T = TypeVar("T")
-
-Cycle = list[Reading]
 
 BANK = "bank"
 """What topics and arguments call it."""
@@ -32,55 +31,63 @@ class Total:
     key: str
     unit: str
     of: tuple[str, ...]
-    value: Callable[[Cycle], Any]
+    value: Callable[[list[Reading]], Any]
     meaning: str
 
 
-def power(reading: Reading) -> float:
-    """What a battery takes in, in W; negative while it discharges."""
-    return float(round(reading["battery_voltage"] * reading["battery_current"], 1))
+class BankFacts(TypedDict):
+    """What outputs show of a bank beside its totals, as Facts of a battery."""
 
-
-def spread(reading: Reading) -> int:
-    """How far a battery's cells are apart, in mV."""
-    cells = reading["cell_voltages"]
-    return int(max(cells) - min(cells))
+    flow: str
+    alarm: str
+    problem: bool
+    warning: bool
 
 
 def remember(known: dict[str, T], battery_id: str, value: T) -> None:
-    """Keep the latest of a battery; who was heard longest ago makes room."""
+    """Keep the latest value of a battery; the one that was updated longest ago makes room."""
     known.pop(battery_id, None)
     known[battery_id] = value
     while len(known) > MOST_KNOWN:
         del known[next(iter(known))]
 
 
-def _mean(key: str) -> Callable[[Cycle], float]:
-    return lambda cycle: round(sum(each[key] for each in cycle) / len(cycle), 1)
+def _mean(value: Callable[[Reading], float]) -> Callable[[list[Reading]], float]:
+    return lambda cycle: round(sum(map(value, cycle)) / len(cycle), 1)
 
 
-def _sum(value: Callable[[Reading], float]) -> Callable[[Cycle], float]:
+def _sum(value: Callable[[Reading], float]) -> Callable[[list[Reading]], float]:
     return lambda cycle: round(sum(map(value, cycle)), 1)
 
 
-# "1" is the worst, then "2", "3" and "Normal": the order of their letters.
+# "1" is the worst alarm, then "2", "3" and "Normal": their alphabetical order.
 # fmt: off
 TOTALS = (
-    Total("battery_soc",         "%",  ("battery_soc",),     _mean("battery_soc"),     "mean state of charge"),
-    Total("battery_voltage",     "V",  ("battery_voltage",), _mean("battery_voltage"), "mean voltage"),
+    Total("battery_soc",         "%",  ("battery_soc",),     _mean(lambda each: each["battery_soc"]),     "mean state of charge"),
+    Total("battery_voltage",     "V",  ("battery_voltage",), _mean(lambda each: each["battery_voltage"]), "mean voltage"),
     Total("battery_current",     "A",  ("battery_current",), _sum(lambda each: each["battery_current"]), "total current; negative while discharging"),
     Total("power",               "W",  ("battery_voltage", "battery_current"), _sum(power), "total power; negative while discharging"),
     Total("batteries_present",   "",   (),                   len,                      "batteries in the latest array"),
     Total("batteries_in_system", "",   ("batteries_in_system",), lambda cycle: max(each["batteries_in_system"] for each in cycle), "how many there should be"),
-    Total("cell_spread",         "mV", ("cell_voltages",),   lambda cycle: max(map(spread, cycle)), "widest spread between the cells of one battery"),
-    Total("cell_spread_battery", "",   ("cell_voltages", "battery_number"), lambda cycle: max(cycle, key=spread)["battery_number"], "number of the battery with it"),
+    Total("cell_spread",         "mV", ("cell_voltages",),   lambda cycle: max(map(cell_spread, cycle)), "widest spread between the cells of one battery"),
+    Total("cell_spread_battery", "",   ("cell_voltages", "battery_number"), lambda cycle: max(cycle, key=cell_spread)["battery_number"], "number of the battery with it"),
     Total("alarm_status",        "",   ("alarm_status",),    lambda cycle: min(each["alarm_status"] for each in cycle), "worst alarm of any battery"),
     Total("time",                "s",  ("time",),            lambda cycle: max(each["time"] for each in cycle), "when the last frame came, in seconds since 1970 (UTC)"),
 )
 # fmt: on
 
 
-def totals(cycle: Cycle) -> dict[str, Any]:
-    """The bank, ready for JSON: what the batteries' stage has the values for."""
-    keys = cycle[0].keys()
-    return {each.key: each.value(cycle) for each in TOTALS if keys >= set(each.of)}
+def totals(cycle: list[Reading]) -> dict[str, Any]:
+    """The bank, ready for JSON: the TOTALS by their keys."""
+    return {each.key: each.value(cycle) for each in TOTALS}
+
+
+def bank_facts(bank: dict[str, Any]) -> BankFacts:
+    """What follows from the totals."""
+    alarm = bank["alarm_status"]
+    return {
+        "flow": flow(bank["battery_current"], bank["batteries_present"]),
+        "alarm": ALARMS[alarm],
+        "problem": alarm in PROBLEMS,
+        "warning": alarm in WARNINGS,
+    }

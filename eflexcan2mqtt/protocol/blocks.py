@@ -16,7 +16,7 @@ Frame = tuple[int, bytes, float]
 
 
 class Silence(Enum):
-    """What a source yields when it has no frame to give."""
+    """What a source yields when no frame comes."""
 
     SECOND = "a second without a frame"
 
@@ -30,15 +30,16 @@ PAYLOAD_BYTES = FRAME_BYTES - 1
 CELL_COUNT = 16
 TICK_S = 1.0
 """A source without frames yields ``Silence.SECOND`` this often."""
-SILENT_TICKS = 3
-"""After so many silent seconds the bank is gone and its cycle is over."""
+STALE_S = 3.0
+"""A battery without a reading for so long is stale; a bus without a frame ends its cycle."""
+SILENT_TICKS = round(STALE_S / TICK_S)
 
 
 @dataclass(frozen=True)
 class Block:
-    """One of the two blocks: where its frames are found and how they are numbered.
+    """One of the two blocks: the ids and the markers of its frames.
 
-    ``byte_order`` is struct's sign for the numbers in it.
+    ``byte_order`` is struct's character for its numbers.
     """
 
     name: str
@@ -48,7 +49,7 @@ class Block:
 
     @property
     def size(self) -> int:
-        """The payload of all its frames together, in bytes."""
+        """The bytes of payload in all its frames together."""
         return PAYLOAD_BYTES * len(self.markers)
 
 

@@ -1,16 +1,16 @@
-"""Beginnings and readings in, the list of one whole battery cycle out. No I/O, no clock."""
+"""Starts of bursts and readings in, the readings of one cycle out. No I/O, no clock."""
 
 from __future__ import annotations
 
 from operator import itemgetter
 
-from .decode import Reading
+from .reading import Reading
 
 
 class Cycle:
-    """Gathers the readings between two bursts of the same battery.
+    """Collects the readings between two bursts of the same battery.
 
-    The cycle wraps when a battery that has begun a burst in it begins another: absent
+    The cycle wraps when a battery that has a burst in it begins another one: absent
     batteries, any order and a lone battery all work.
     """
 
@@ -19,17 +19,17 @@ class Cycle:
         self._readings: list[Reading] = []
 
     def start(self, battery: int) -> list[Reading]:
-        """A battery begins a burst; return the cycle that this ends, or an empty list."""
+        """A battery begins a burst; return the readings of the cycle that this ends, if it does."""
         ended = self.close() if battery in self._begun else []
         self._begun.add(battery)
         return ended
 
     def add(self, reading: Reading) -> None:
-        """A battery's burst was complete."""
+        """Take the reading of a complete burst."""
         self._readings.append(reading)
 
     def close(self) -> list[Reading]:
-        """End the cycle: the batteries complete in it, by their number."""
+        """End the cycle; return its readings, sorted by battery number."""
         ended = sorted(self._readings, key=itemgetter("battery_number"))
         self._begun.clear()
         self._readings = []

@@ -1,26 +1,24 @@
-"""A record in, a reading out, and back; both made from the field table. No I/O."""
+"""A record in, its reading out, and back; both made from the field table. No I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from operator import itemgetter
 from struct import Struct, calcsize, pack_into
-from typing import Any
+from typing import Any, cast
 
 from .assembler import Record
 from .blocks import BLOCKS, CELLS, STATUS, Block
-from .fields import EXPERIMENTAL, FIELDS, TIME, Derived, Field, shown
+from .fields import FIELDS, TIME, Derived, Field
+from .reading import Reading
 from .values import Whole
-
-Reading = dict[str, Any]
-"""One battery, ready for JSON: the keys of a stage, in their order."""
 
 Place = int | slice
 Convert = Callable[[Any], Any]
 
 
 class DecodeError(ValueError):
-    """A record that holds something no battery sends: names battery, field and bytes."""
+    """A record with bytes that no battery sends: names battery, field and bytes."""
 
     def __init__(self, battery: int, key: str, raw: Any, expected: ValueError) -> None:
         super().__init__(f"battery {battery}: {key}: bytes {raw.hex(' ').upper()}: {expected}")
@@ -28,72 +26,37 @@ class DecodeError(ValueError):
         self.key = key
 
 
-class Decoder:
-    """Turns records into readings of one stage.
+def decode(record: Record) -> Reading:
+    """Decode every field of a record.
 
-    Each block is unpacked by one struct, made from the fields that the stage needs.
+    Raises DecodeError for a battery_id or a hardware_version that is not one; all other
+    fields have a value for any bytes.
     """
-
-    def __init__(self, stage: str = EXPERIMENTAL) -> None:
-        fields = shown(stage)
-        needed = {key for each in fields if isinstance(each, Derived) for key in each.of}
-        sent = [
-            each
-            for each in FIELDS
-            if isinstance(each, Field) and (each in fields or each.key in needed)
-        ]
-        # The unpacked values stand in one row, behind the record's own parts.
-        places: dict[str, Place] = {STATUS.name: 0, CELLS.name: 1, TIME: 2}
-        self._unpacks = []
-        start = 3
-        for block in BLOCKS:
-            struct, found = _layout(block, sent, start)
-            self._unpacks.append(struct.unpack)
-            places.update(found)
-            start += len(struct.unpack(bytes(block.size)))
-        self._plan = [(each.key, *_way(each, places)) for each in fields]
-
-    def __call__(self, record: Record) -> Reading:
-        """Decode; raises DecodeError."""
-        unpack_status, unpack_cells = self._unpacks
-        _, status, cells, time = record
-        row = (status, cells, time, *unpack_status(status), *unpack_cells(cells))
-        try:
-            return {
-                key: convert(row[place]) if convert else row[place]
-                for key, place, convert in self._plan
-            }
-        except ValueError:
-            culprit, *_ = self._culprits(record, row)
-            raise culprit from None
-
-    def _culprits(self, record: Record, row: tuple[Any, ...]) -> Iterator[DecodeError]:
-        for key, place, convert in self._plan:
-            try:
-                if convert:
-                    convert(row[place])
-            except ValueError as error:
-                yield DecodeError(record.battery, key, row[place], error)
-
-
-def select(stage: str) -> Callable[[list[Reading]], list[Reading]]:
-    keys = [each.key for each in shown(stage)]
-    return lambda cycle: [{key: reading[key] for key in keys} for reading in cycle]
+    _, status, cells, time = record
+    row = (status, cells, time, *_unpack_status(status), *_unpack_cells(cells))
+    try:
+        reading = {
+            key: convert(row[place]) if convert else row[place] for key, place, convert in _PLAN
+        }
+    except ValueError:
+        first, *_ = _decode_errors(record.battery, row)
+        raise first from None
+    return cast(Reading, reading)
 
 
 def encode(reading: Mapping[str, Any]) -> tuple[bytes, bytes]:
     """Make the two blocks a battery sends for a reading: STATUS and CELLS.
 
-    The inverse of decoding.  Bytes that the reading does not tell are taken from its
-    ``raw_status`` and ``raw_cells``, or else are 0.  Raises ValueError or struct.error
-    for a value that does not fit.
+    The inverse of decoding, for any part of a reading.  Bytes of no given field are taken from
+    ``raw_status`` and ``raw_cells``, or else are 0.  Raises ValueError or struct.error for a
+    value that does not fit.
     """
     status = bytearray.fromhex(reading.get("raw_status", "00" * STATUS.size))
     cells = bytearray.fromhex(reading.get("raw_cells", "00" * CELLS.size))
     for each in FIELDS:
         if isinstance(each, Field) and each.key in reading:
             payload = status if each.block is STATUS else cells
-            raw = each.value.encode(reading[each.key])
+            raw: Any = each.value.encode(reading[each.key])
             if each.mask is not None:
                 raw = payload[each.offset] & ~each.mask | raw << _shift(each.mask)
             values = raw if isinstance(raw, list) else (raw,)
@@ -101,12 +64,22 @@ def encode(reading: Mapping[str, Any]) -> tuple[bytes, bytes]:
     return bytes(status), bytes(cells)
 
 
-def _layout(block: Block, fields: list[Field], start: int) -> tuple[Struct, dict[str, Place]]:
-    """One struct for these fields of a block, and where each one's values stand in the row."""
+def _decode_errors(battery: int, row: tuple[Any, ...]) -> Iterator[DecodeError]:
+    for key, place, convert in _PLAN:
+        try:
+            if convert:
+                convert(row[place])
+        except ValueError as error:
+            yield DecodeError(battery, key, row[place], error)
+
+
+def _layout(block: Block, start: int) -> tuple[Struct, dict[str, Place]]:
+    """One struct for the fields of a block, and the place of each one's values in the row."""
     layout, end = block.byte_order, 0
     places: dict[str, Place] = {}
     last: Place = 0
-    for each in sorted((f for f in fields if f.block is block), key=lambda f: f.offset):
+    fields = [each for each in FIELDS if isinstance(each, Field) and each.block is block]
+    for each in sorted(fields, key=lambda field: field.offset):
         if each.offset >= end:
             count = len(Struct(each.format).unpack(bytes(calcsize(each.format))))
             last = start if count == 1 else slice(start, start + count)
@@ -118,21 +91,42 @@ def _layout(block: Block, fields: list[Field], start: int) -> tuple[Struct, dict
     return Struct(f"{layout}{block.size - end}x"), places
 
 
-def _way(each: Field | Derived, places: dict[str, Place]) -> tuple[Place, Convert | None]:
-    """Where in the row a field's value stands, and what makes it fit to be shown, if needed."""
-    decode = each.value.decode
+def _accessor(each: Field | Derived, places: dict[str, Place]) -> tuple[Place, Convert | None]:
+    """The place of a field's raw value in the row, and its conversion if it needs one."""
+    convert: Convert = each.value.decode
     if isinstance(each, Derived):
         if len(each.of) == 1:
-            return places[each.of[0]], decode
+            return places[each.of[0]], convert
         pick = itemgetter(*(places[key] for key in each.of))
-        return slice(None), lambda row: decode(pick(row))
+        return slice(None), lambda row: convert(pick(row))
     if each.mask is None:
-        return places[each.key], None if isinstance(each.value, Whole) else decode
+        return places[each.key], None if isinstance(each.value, Whole) else convert
     mask, shift = each.mask, _shift(each.mask)
-    # A byte has few values: they are decoded once.
-    decoded = tuple(decode((raw & mask) >> shift) for raw in range(0x100))
+    # A byte has few values: each is decoded once, here.
+    decoded = [convert((raw & mask) >> shift) for raw in range(0x100)]
     return places[each.key], decoded.__getitem__
 
 
 def _shift(mask: int) -> int:
     return (mask & -mask).bit_length() - 1
+
+
+def _layouts() -> tuple[list[Struct], dict[str, Place]]:
+    """The struct of each block, and the place of each raw value in the row.
+
+    The row begins with the record's own parts: both payloads and the time.
+    """
+    places: dict[str, Place] = {STATUS.name: 0, CELLS.name: 1, TIME: 2}
+    start = len(places)
+    structs = []
+    for block in BLOCKS:
+        struct, found = _layout(block, start)
+        structs.append(struct)
+        places.update(found)
+        start += len(struct.unpack(bytes(block.size)))
+    return structs, places
+
+
+_structs, _places = _layouts()
+_unpack_status, _unpack_cells = (struct.unpack for struct in _structs)
+_PLAN = [(each.key, *_accessor(each, _places)) for each in FIELDS]

@@ -1,7 +1,7 @@
 """The field table: all that is known of a battery's bytes, and how well. Data only.
 
-FIELDS is the one place that knows an offset, a divisor or a unit.  Decoding,
-encoding, the order of the JSON keys and the README's table are made from it.
+FIELDS is the only place that knows an offset, a divisor, a unit or a meaning.  Decoding,
+encoding, the order of the JSON keys, entities, metrics and the table of fields are made from it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .values import (
 )
 
 STAGES = ("documented", "extended", "experimental")
-"""How much a payload shows; each stage adds to the one before."""
+"""How many fields the array shows; each stage adds to the one before."""
 DOCUMENTED, EXTENDED, EXPERIMENTAL = STAGES
 
 CONFIRMED = "confirmed"  # checked against the vendor's BMS software, and the frames agree
@@ -37,17 +37,27 @@ HYPOTHESIS = "hypothesis"  # fits, but unproven
 
 TIME = "time"
 
+# Where fields are known from.  The original decoder is decode.py of djoly/eflexcan2mqtt.  Bursts
+# are counted over two captures: A, 13 batteries with software 4004, and B, 3 of 14 batteries with
+# software 4006.
+ORIGINAL = "original decoder, checked with the vendor's software"
+NEWER = "original decoder, after June 2024"
+BURSTS = "captures A and B"
+PAYLOAD = "the payload as it was sent"
+
 
 @dataclass(frozen=True)
 class Field:
     """A value that a battery sends.
 
-    ``offset`` counts the payload bytes of ``block``; ``format`` is struct's, without
-    the byte order.  ``mask`` picks bits of a single byte.  ``unit`` is '' for a number
-    without one.  ``evidence`` is one of the four words above.
+    ``letter`` marks its bytes in the ruler.  ``offset`` counts the payload bytes of ``block``;
+    ``format`` is struct's, without the byte order.  ``mask`` selects bits of a single byte.
+    ``unit`` is '' for a number without one.  ``evidence`` is one of the four words above, and
+    ``source`` says where that is known from.
     """
 
     key: str
+    letter: str
     stage: str
     block: Block
     offset: int
@@ -57,12 +67,13 @@ class Field:
     unit: str
     evidence: str
     meaning: str
+    source: str
 
 
 @dataclass(frozen=True)
 class Derived:
-    """A value that follows from others: from fields by their keys, from a whole block
-    by its name, or from the time of the battery's last frame."""
+    """A value that follows from others, named in ``of``: from fields by their keys, from a
+    whole block by its name, or from the time of the battery's last frame."""
 
     key: str
     stage: str
@@ -71,10 +82,11 @@ class Derived:
     unit: str
     evidence: str
     meaning: str
+    source: str
 
 
-# One burst of battery 1 (software 4006), a letter under each byte that is understood,
-# ?? where nobody knows, .. for what this battery has no cell or probe for.
+# The ruler: one burst of battery 1 of capture B, with the letter of its field under each byte;
+# ?? under bytes whose meaning is unknown, .. under those of cells and probes that are not fitted.
 #
 #   STATUS
 #   01 01 0E 02 13 FF FD 47    n battery_number          N batteries_in_system
@@ -120,8 +132,9 @@ RELAY = Choice("Break", "Make")
 EACH_CELL = f"{CELL_COUNT}H"
 EACH_PROBE = f"{PROBES}B"
 
-# What all batteries send in bytes that no field claims, by their offset in STATUS; the one at
-# CHARGE_LIMITED_AT is 1 exactly where the charge limit is 30 A.
+# The bytes of STATUS that no field claims and that are not 0, by their offset: all batteries send
+# the same, but for a constant of each battery at 56..59 and for CHARGE_LIMITED_AT, which is 1
+# exactly where the charge limit is 30 A.
 UNCLAIMED_STATUS = {12: 1, 13: 1, 19: 1, 20: 42, 62: 1, 76: 1}
 CHARGE_LIMITED_AT = 61
 
@@ -129,52 +142,52 @@ HIGH_VOLTAGE_BIT = 3  # of alarm_level_3
 PROBES_APART_BIT = 12  # of alarm_level_2 from 8 °C on, of alarm_level_3 from 5 °C on
 ALARM_LEVELS = ("alarm_level_1", "alarm_level_2", "alarm_level_3")
 ALARM_STATES = ("Normal", *(str(level) for level, _ in enumerate(ALARM_LEVELS, 1)))
-"""What alarm_status can be; after Normal the worst first."""
+"""The values of alarm_status; after Normal, the worst first."""
 
 # In the order of the JSON.
 # fmt: off
 FIELDS: tuple[Field | Derived, ...] = (
-    Field("battery_id",                DOCUMENTED, STATUS, 49, "7s", None, Serial(),  "",   CONFIRMED,  "serial number"),
-    Field("battery_number",            DOCUMENTED, STATUS,  0, "B",  None, Whole(),   "",   CONFIRMED,  "number of the battery in the bank, 1..15"),
-    Field("batteries_in_system",       DOCUMENTED, STATUS,  1, "B",  None, Whole(),   "",   CONFIRMED,  "how many batteries the bank has"),
-    Field("battery_soc",               DOCUMENTED, STATUS,  6, "B",  None, Whole(),   "%",  CONFIRMED,  "state of charge"),
-    Field("battery_voltage",           DOCUMENTED, STATUS,  2, "H",  None, Tenths(),  "V",  CONFIRMED,  "sum of the cells, rounded down"),
-    Field("battery_current",           DOCUMENTED, STATUS,  4, "h",  None, Tenths(),  "A",  CONFIRMED,  "current; negative while discharging (the sign was seen at rest only)"),
-    Field("system_average_voltage",    DOCUMENTED, STATUS, 10, "H",  None, Tenths(),  "V",  CONFIRMED,  "mean voltage of the bank; all batteries send the same"),
-    Field("pre_volt",                  DOCUMENTED, STATUS, 35, "H",  None, Tenths(),  "V",  CONFIRMED,  "voltage at the pre-charge circuit; near battery_voltage"),
-    Field("insulation_resistance",     DOCUMENTED, STATUS, 37, "H",  None, Whole(),   "",   CONFIRMED,  "insulation resistance; its unit is unknown (65535 from all)"),
-    Field("software_version",          DOCUMENTED, STATUS, 46, "H",  None, Whole(),   "",   CONFIRMED,  "version of the battery's software"),
-    Field("hardware_version",          DOCUMENTED, STATUS, 48, "1s", None, Letter(),  "",   CONFIRMED,  "version of the battery's hardware"),
-    Field("lifetime_discharge_energy", DOCUMENTED, STATUS, 31, "I",  None, Whole(),   "",   CONFIRMED,  "energy delivered over the battery's life; probably Wh, unproven"),
-    Field("cell_voltages",             DOCUMENTED, CELLS,   0, EACH_CELL, None, Numbers(), "mV", CONFIRMED, "voltages of cells 1..16"),
+    Field("battery_id",                "i", DOCUMENTED, STATUS, 49, "7s", None, Serial(),  "",   CONFIRMED,  "serial number", ORIGINAL),
+    Field("battery_number",            "n", DOCUMENTED, STATUS,  0, "B",  None, Whole(),   "",   CONFIRMED,  "number of the battery in the bank, 1..15", f"{ORIGINAL}; the number in the id: 705/705"),
+    Field("batteries_in_system",       "N", DOCUMENTED, STATUS,  1, "B",  None, Whole(),   "",   CONFIRMED,  "how many batteries the bank has", ORIGINAL),
+    Field("battery_soc",               "S", DOCUMENTED, STATUS,  6, "B",  None, Whole(),   "%",  CONFIRMED,  "state of charge", ORIGINAL),
+    Field("battery_voltage",           "V", DOCUMENTED, STATUS,  2, "H",  None, Tenths(),  "V",  CONFIRMED,  "sum of the cells, rounded down", f"{ORIGINAL}; {BURSTS}: 705/705"),
+    Field("battery_current",           "A", DOCUMENTED, STATUS,  4, "h",  None, Tenths(),  "A",  CONFIRMED,  "current; negative while discharging (the sign was seen at rest only)", ORIGINAL),
+    Field("system_average_voltage",    "v", DOCUMENTED, STATUS, 10, "H",  None, Tenths(),  "V",  CONFIRMED,  "mean voltage of the bank; all batteries send the same", ORIGINAL),
+    Field("pre_volt",                  "P", DOCUMENTED, STATUS, 35, "H",  None, Tenths(),  "V",  CONFIRMED,  "voltage at the pre-charge circuit; near battery_voltage", ORIGINAL),
+    Field("insulation_resistance",     "I", DOCUMENTED, STATUS, 37, "H",  None, Whole(),   "",   CONFIRMED,  "insulation resistance; its unit is unknown (65535 from all)", ORIGINAL),
+    Field("software_version",          "w", DOCUMENTED, STATUS, 46, "H",  None, Whole(),   "",   CONFIRMED,  "version of the battery's software", ORIGINAL),
+    Field("hardware_version",          "H", DOCUMENTED, STATUS, 48, "1s", None, Letter(),  "",   CONFIRMED,  "version of the battery's hardware", ORIGINAL),
+    Field("lifetime_discharge_energy", "E", DOCUMENTED, STATUS, 31, "I",  None, Whole(),   "",   CONFIRMED,  "energy delivered over the battery's life; probably Wh, unproven", ORIGINAL),
+    Field("cell_voltages",             "C", DOCUMENTED, CELLS,   0, EACH_CELL, None, Numbers(), "mV", CONFIRMED, "voltages of cells 1..16", f"{ORIGINAL}; their sum is battery_voltage: 705/705"),
 
-    Field("max_cell_voltage",          EXTENDED,   STATUS, 21, "H",  None, Whole(),   "mV", DERIVED,    "highest cell voltage"),
-    Field("max_cell_voltage_num",      EXTENDED,   STATUS, 23, "B",  None, Whole(),   "",   DERIVED,    "the cell with it, from 1; the first on a tie"),
-    Field("min_cell_voltage",          EXTENDED,   STATUS, 24, "H",  None, Whole(),   "mV", DERIVED,    "lowest cell voltage"),
-    Field("min_cell_voltage_num",      EXTENDED,   STATUS, 26, "B",  None, Whole(),   "",   DERIVED,    "the cell with it, from 1; the first on a tie"),
-    Derived("alarm_status",            EXTENDED,   ALARM_LEVELS, WorstAlarm(),        "",   REPORTED,   "worst level with an alarm: 1 (relays open), 2, 3 (mild: a full bank has it) or Normal"),
-    Field("charge_relay_status",       EXTENDED,   STATUS,  7, "B",  0x01, RELAY,     "",   REPORTED,   "Make (closed) or Break (open)"),
-    Field("discharge_relay_status",    EXTENDED,   STATUS,  7, "B",  0x02, RELAY,     "",   REPORTED,   "Make (closed) or Break (open)"),
-    Field("precharge_relay_status",    EXTENDED,   STATUS,  7, "B",  0x08, RELAY,     "",   REPORTED,   "Make (closed) or Break (open)"),
-    Field("temps",                     EXTENDED,   CELLS,  42, EACH_PROBE, None, Probes(), "°C", DERIVED, "temperatures of probes 1..6; null where none is fitted"),
-    Field("charge_current_limit",      EXTENDED,   STATUS, 14, "H",  None, Tenths(),  "A",  DERIVED,    "highest charge current that the battery allows now"),
-    Field("max_temp",                  EXTENDED,   STATUS, 28, "B",  None, Celsius(), "°C", DERIVED,    "highest probe temperature"),
-    Field("min_temp",                  EXTENDED,   STATUS, 29, "B",  None, Celsius(), "°C", DERIVED,    "lowest probe temperature"),
-    Field("average_temp",              EXTENDED,   STATUS, 40, "h",  None, Whole(),   "°C", DERIVED,    "mean of the probes, rounded down"),
+    Field("max_cell_voltage",          "X", EXTENDED,   STATUS, 21, "H",  None, Whole(),   "mV", DERIVED,    "highest cell voltage", f"{NEWER}; {BURSTS}: 702/705, the others 1 mV off"),
+    Field("max_cell_voltage_num",      "x", EXTENDED,   STATUS, 23, "B",  None, Whole(),   "",   DERIVED,    "the cell with it, from 1; the first on a tie", f"{NEWER}; {BURSTS}: 705/705"),
+    Field("min_cell_voltage",          "M", EXTENDED,   STATUS, 24, "H",  None, Whole(),   "mV", DERIVED,    "lowest cell voltage", f"{NEWER}; {BURSTS}: 704/705"),
+    Field("min_cell_voltage_num",      "m", EXTENDED,   STATUS, 26, "B",  None, Whole(),   "",   DERIVED,    "the cell with it, from 1; the first on a tie", f"{NEWER}; {BURSTS}: 704/705"),
+    Derived("alarm_status",            EXTENDED,   ALARM_LEVELS, WorstAlarm(),        "",   REPORTED,   "worst level with an alarm: 1 (relays open), 2, 3 (mild: a full bank has it) or Normal", NEWER),
+    Field("charge_relay_status",       "r", EXTENDED,   STATUS,  7, "B",  0x01, RELAY,     "",   REPORTED,   "Make (closed) or Break (open)", NEWER),
+    Field("discharge_relay_status",    "r", EXTENDED,   STATUS,  7, "B",  0x02, RELAY,     "",   REPORTED,   "Make (closed) or Break (open)", NEWER),
+    Field("precharge_relay_status",    "r", EXTENDED,   STATUS,  7, "B",  0x08, RELAY,     "",   REPORTED,   "Make (closed) or Break (open)", NEWER),
+    Field("temps",                     "K", EXTENDED,   CELLS,  42, EACH_PROBE, None, Probes(), "°C", DERIVED, "temperatures of probes 1..6; null where none is fitted", f"{NEWER}; {BURSTS}: they give max_temp in 704/705, min_temp in 705/705"),
+    Field("charge_current_limit",      "c", EXTENDED,   STATUS, 14, "H",  None, Tenths(),  "A",  DERIVED,    "highest charge current that the battery allows now", f"{BURSTS}: 0 A from 98 % on, 30 A at 84..88 %, 50 A at 69..83 %"),
+    Field("max_temp",                  "T", EXTENDED,   STATUS, 28, "B",  None, Celsius(), "°C", DERIVED,    "highest probe temperature", f"{BURSTS}: 704/705"),
+    Field("min_temp",                  "t", EXTENDED,   STATUS, 29, "B",  None, Celsius(), "°C", DERIVED,    "lowest probe temperature", f"{BURSTS}: 705/705"),
+    Field("average_temp",              "a", EXTENDED,   STATUS, 40, "h",  None, Whole(),   "°C", DERIVED,    "mean of the probes, rounded down", f"{BURSTS}: 704/705"),
 
-    Field("discharge_current_limit",   EXPERIMENTAL, STATUS, 16, "H", None, Tenths(), "A",  HYPOTHESIS, "highest discharge current allowed (60.0 from all)"),
-    Field("state_of_health",           EXPERIMENTAL, STATUS, 27, "B", None, Whole(),  "%",  HYPOTHESIS, "state of health (100 from all)"),
-    Field("max_temp_num",              EXPERIMENTAL, STATUS, 30, "B", 0x0F, Whole(),  "",   DERIVED,    "the probe with max_temp, from 1"),
-    Field("min_temp_num",              EXPERIMENTAL, STATUS, 30, "B", 0xF0, Whole(),  "",   DERIVED,    "the probe with min_temp, from 1"),
-    Field("voltage_at_68",             EXPERIMENTAL, STATUS, 68, "H", None, Tenths(), "V",  HYPOTHESIS, "another voltage, 0 to 0.2 V above pre_volt"),
-    Field("alarm_level_1",             EXPERIMENTAL, STATUS,  8, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 1, the worst (0 from all)"),
-    Field("alarm_level_2",             EXPERIMENTAL, STATUS, 42, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 2; bit 12: probes 8 °C or more apart (derived)"),
-    Field("alarm_level_3",             EXPERIMENTAL, STATUS, 44, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 3, the mildest; bit 12: probes 5 °C or more apart (derived)"),
-    Derived("high_voltage_warning",    EXPERIMENTAL, ("alarm_level_3",), BitOf(HIGH_VOLTAGE_BIT), "",   HYPOTHESIS, "bit 3 of alarm_level_3"),
-    Derived("raw_status",              EXPERIMENTAL, (STATUS.name,), Hex(),           "",   CONFIRMED,  "the 77 payload bytes of STATUS, hexadecimal"),
-    Derived("raw_cells",               EXPERIMENTAL, (CELLS.name,),  Hex(),           "",   CONFIRMED,  "the 49 payload bytes of CELLS, hexadecimal"),
+    Field("discharge_current_limit",   "d", EXPERIMENTAL, STATUS, 16, "H", None, Tenths(), "A",  HYPOTHESIS, "highest discharge current allowed (60.0 from all)", f"{BURSTS}: fits, always the same"),
+    Field("state_of_health",           "h", EXPERIMENTAL, STATUS, 27, "B", None, Whole(),  "%",  HYPOTHESIS, "state of health (100 from all)", f"{BURSTS}: fits, always the same"),
+    Field("max_temp_num",              "p", EXPERIMENTAL, STATUS, 30, "B", 0x0F, Whole(),  "",   DERIVED,    "the probe with max_temp, from 1", f"{BURSTS}: 705/705"),
+    Field("min_temp_num",              "p", EXPERIMENTAL, STATUS, 30, "B", 0xF0, Whole(),  "",   DERIVED,    "the probe with min_temp, from 1", f"{BURSTS}: 702/705"),
+    Field("voltage_at_68",             "q", EXPERIMENTAL, STATUS, 68, "H", None, Tenths(), "V",  HYPOTHESIS, "another voltage, 0 to 0.2 V above pre_volt", BURSTS),
+    Field("alarm_level_1",             "1", EXPERIMENTAL, STATUS,  8, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 1, the worst (0 from all)", NEWER),
+    Field("alarm_level_2",             "2", EXPERIMENTAL, STATUS, 42, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 2; bit 12: probes 8 °C or more apart (derived)", f"{NEWER}; bit 12: {BURSTS}, 706/706"),
+    Field("alarm_level_3",             "3", EXPERIMENTAL, STATUS, 44, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 3, the mildest; bit 12: probes 5 °C or more apart (derived)", f"{NEWER}; bit 12: {BURSTS}, 706/706"),
+    Derived("high_voltage_warning",    EXPERIMENTAL, ("alarm_level_3",), BitOf(HIGH_VOLTAGE_BIT), "",   HYPOTHESIS, "bit 3 of alarm_level_3", BURSTS),
+    Derived("raw_status",              EXPERIMENTAL, (STATUS.name,), Hex(),           "",   CONFIRMED,  "the 77 payload bytes of STATUS, hexadecimal", PAYLOAD),
+    Derived("raw_cells",               EXPERIMENTAL, (CELLS.name,),  Hex(),           "",   CONFIRMED,  "the 49 payload bytes of CELLS, hexadecimal", PAYLOAD),
 
-    Derived("time",                    DOCUMENTED, (TIME,), Whole(),                  "s",  CONFIRMED,  "when the battery's last frame came, in whole seconds since 1970 (UTC)"),
+    Derived("time",                    DOCUMENTED, (TIME,), Whole(),                  "s",  CONFIRMED,  "when the battery's last frame came, in whole seconds since 1970 (UTC)", "the time stamp of the frame"),
 )
 # fmt: on
 

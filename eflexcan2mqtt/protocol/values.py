@@ -1,8 +1,8 @@
-"""How raw numbers of a block become values, and back: one small class for each way.
+"""How raw numbers of a block become values, and back: one small class for each kind of value.
 
-``decode`` takes what struct unpacked and returns what the JSON shows, or raises
-ValueError saying what it expected; ``encode`` is its inverse, where there is one.
-``json_type`` is how the README's table calls the value.
+``decode`` takes what struct unpacked and returns what the JSON shows; Letter and Serial raise
+ValueError with what they expected, all others decode any bytes.  ``encode`` is the inverse,
+where there is one.  ``json_type`` is the type in the table of fields.
 """
 
 from __future__ import annotations
@@ -10,32 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import NoReturn
 
 from .blocks import BATTERIES
 
 PROBES = 6
 
 
-class View(Protocol):
-    """What the JSON shows of something raw."""
-
-    json_type: str
-
-    def decode(self, raw: Any, /) -> Any: ...
-
-
-class Value(View, Protocol):
-    """A view that can be turned back."""
-
-    def encode(self, value: Any, /) -> Any: ...
-
-
 class Whole:
     """A whole number as it stands."""
 
     json_type = "integer"
-    # A C function: the identity, at half the price of a Python one.
+
     decode = encode = staticmethod(int)
 
 
@@ -43,8 +29,11 @@ class Tenths:
     """A number in tenths of its unit."""
 
     json_type = "number"
-    # raw / 10, never raw * 0.1: 53.3 and not 53.300000000000004.
-    decode = staticmethod((10).__rtruediv__)
+
+    @staticmethod
+    def decode(raw: int) -> float:
+        # Never raw * 0.1: 53.3, not 53.300000000000004.
+        return raw / 10
 
     @staticmethod
     def encode(value: float) -> int:
@@ -56,25 +45,27 @@ class Celsius:
 
     json_type = "integer"
     OFFSET = 40
-    # C functions, as above.
-    decode = staticmethod((-OFFSET).__add__)
-    encode = staticmethod(OFFSET.__add__)
+
+    def decode(self, raw: int) -> int:
+        return raw - self.OFFSET
+
+    def encode(self, value: int) -> int:
+        return value + self.OFFSET
 
 
 class Probes:
     """The temperatures of the probes, keyed by their number; None where none is fitted."""
 
     json_type = "object"
-    _probe = Celsius()
     _numbers = tuple(str(number) for number in range(1, PROBES + 1))
-    _shown = (None, *map(_probe.decode, range(1, 0x100)))  # for each byte
 
     def decode(self, raw: Sequence[int]) -> dict[str, int | None]:
-        return dict(zip(self._numbers, map(self._shown.__getitem__, raw), strict=True))
+        probes = zip(self._numbers, raw, strict=True)
+        return {number: byte - Celsius.OFFSET if byte else None for number, byte in probes}
 
     def encode(self, value: dict[str, int | None]) -> list[int]:
         probes = [value[number] for number in self._numbers]
-        return [0 if each is None else self._probe.encode(each) for each in probes]
+        return [0 if each is None else each + Celsius.OFFSET for each in probes]
 
 
 class Numbers:
@@ -183,3 +174,15 @@ class BitOf:
 
     def decode(self, word: int) -> bool:
         return bool(word >> self.bit & 1)
+
+
+Value = Whole | Tenths | Celsius | Probes | Numbers | Choice | Letter | Serial
+"""A value that a battery sends; it can be encoded, too."""
+
+View = Value | Hex | WorstAlarm | BitOf
+"""Any value of the JSON."""
+
+
+def assert_never(kind: NoReturn, /) -> NoReturn:
+    """Close a ``match`` over every kind of value, as typing's does, which Python 3.10 lacks."""
+    raise AssertionError(f"{kind!r}: a kind of value that nothing is known about")

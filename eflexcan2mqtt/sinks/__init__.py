@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ..protocol.decode import Reading
+from ..protocol.reading import Reading
 
 if TYPE_CHECKING:
     from ..settings.schema import Config

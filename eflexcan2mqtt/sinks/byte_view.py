@@ -1,23 +1,24 @@
-"""Readings in, their bytes out: for those who help to find out what they mean.
+"""Cycles in; the bytes of both blocks out, beside the fields that are known.
 
-Above each row of hexadecimal digits of a block stand letters: one for each known field,
-``??`` where nobody knows; below it a mark for what has changed since the last cycle.
+For people who want to find out what the other bytes mean.  Each row of hexadecimal digits has
+the letters of the field table below it, ``??`` for unknown bytes, and a mark under bytes that
+have changed since the last cycle.
 """
 
 from __future__ import annotations
 
-import string
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from struct import calcsize
-from typing import TextIO
+from typing import Any, TextIO
 
 from ..protocol.bank import remember
-from ..protocol.blocks import BLOCKS, PAYLOAD_BYTES, Block
-from ..protocol.decode import Reading
-from ..protocol.fields import FIELDS, TIME, Derived, Field
+from ..protocol.blocks import BLOCKS, PAYLOAD_BYTES, STATUS, Block
+from ..protocol.fields import FIELDS, Field
+from ..protocol.reading import Reading
 from . import Context, Sink
 
 MOST_VALUES = 8
@@ -25,30 +26,19 @@ MOST_WITH = 3
 
 UNKNOWN = "??"
 
+_SENT = [each for each in FIELDS if isinstance(each, Field)]
 
-def _claims() -> dict[tuple[str, int], Field]:
-    """Which field a byte belongs to, by block and offset; the first where two share it."""
-    found: dict[tuple[str, int], Field] = {}
-    for each in FIELDS:
-        if isinstance(each, Field):
-            for offset in range(each.offset, each.offset + calcsize(f"={each.format}")):
-                found.setdefault((each.block.name, offset), each)
-    return found
-
-
-CLAIMS = _claims()
-_IN_ORDER = dict.fromkeys(
-    CLAIMS[block.name, offset].key
-    for block in BLOCKS
-    for offset in range(block.size)
-    if (block.name, offset) in CLAIMS
-)
-LETTERS = dict(zip(_IN_ORDER, string.ascii_uppercase + string.ascii_lowercase, strict=False))
+LETTERS = {
+    (each.block.name, each.offset + index): each.letter
+    for each in _SENT
+    for index in range(calcsize(f"={each.format}"))
+}
+"""The letter of the field at each known byte, by block and offset."""
 
 
 @dataclass
-class _Unknown:
-    """What was seen of a byte that nobody understands, over all batteries."""
+class _UnknownByte:
+    """The values and changes seen of an unknown byte, over all batteries."""
 
     values: Counter[int] = field(default_factory=Counter)
     cycles: int = 0
@@ -62,10 +52,7 @@ def make(context: Context) -> Sink:
 
 
 class ByteView(Sink):
-    """Prints rulers, each cycle or only the last one, and in the end a summary.
-
-    Needs readings of the experimental stage, which have the raw blocks.
-    """
+    """Prints the bytes of each cycle, or only of the last one, and at the end a summary."""
 
     def __init__(
         self,
@@ -79,14 +66,14 @@ class ByteView(Sink):
         self._last: dict[str, Reading] = {}
         self._changed: dict[str, set[tuple[str, int]]] = {}
         self._unknown = {
-            (block.name, offset): _Unknown()
+            (block.name, offset): _UnknownByte()
             for block in BLOCKS
             for offset in range(block.size)
-            if (block.name, offset) not in CLAIMS
+            if (block.name, offset) not in LETTERS
         }
 
     def publish(self, cycle: list[Reading]) -> None:
-        """Take a cycle; raises OSError, BrokenPipeError when nobody reads any more."""
+        """Take a cycle; raises OSError, BrokenPipeError when the reader is gone."""
         for reading in cycle:
             self._take(reading)
         if self._each_cycle:
@@ -95,7 +82,7 @@ class ByteView(Sink):
                 self._file.flush()
 
     def close(self) -> int:
-        """Print what was seen of the unknown bytes, and the last rulers if they were not yet."""
+        """Print the last rulers, unless each cycle was printed, the legend and the summary."""
         if not self._each_cycle:
             self._file.write("".join(map(self._rulers, self._last.values())))
         self._file.write(self._legend() + self._summary())
@@ -107,13 +94,7 @@ class ByteView(Sink):
         before = self._last.get(battery)
         remember(self._last, battery, reading)
         changed: set[tuple[str, int]] = set()
-        fields: list[str] = []
-        if before:
-            fields = [
-                each.key
-                for each in FIELDS
-                if not isinstance(each, Derived) and reading[each.key] != before[each.key]
-            ]
+        fields = _changed_fields(before, reading) if before else []
         for block in BLOCKS:
             now = _payload(reading, block)
             then = _payload(before, block) if before else now
@@ -132,12 +113,12 @@ class ByteView(Sink):
 
     def _rulers(self, reading: Reading) -> str:
         changed = self._changed[reading["battery_id"]]
-        text = f"battery {reading['battery_number']}  {reading['battery_id']}  {reading[TIME]}\n"
+        text = f"battery {reading['battery_number']}  {reading['battery_id']}  {reading['time']}\n"
         for block in BLOCKS:
             payload = _payload(reading, block)
             for row, marker in enumerate(block.markers):
                 places = range(row * PAYLOAD_BYTES, row * PAYLOAD_BYTES + PAYLOAD_BYTES)
-                letters = [_letter(block, at) for at in places]
+                letters = [LETTERS.get((block.name, at), UNKNOWN) for at in places]
                 marks = ["^^" if (block.name, at) in changed else "  " for at in places]
                 digits = payload[row * PAYLOAD_BYTES :][:PAYLOAD_BYTES].hex(" ").upper()
                 text += f"  {block.name:6} {marker:02X}  {digits}\n"
@@ -147,7 +128,10 @@ class ByteView(Sink):
         return text + "\n"
 
     def _legend(self) -> str:
-        rows = [f"  {letter:>2}  {key}" for key, letter in LETTERS.items()]
+        keys: dict[str, list[str]] = {}
+        for each in _SENT:
+            keys.setdefault(each.letter, []).append(each.key)
+        rows = [f"  {letter:>2}  {', '.join(names)}" for letter, names in keys.items()]
         return "\n".join(["known fields", *rows, "", ""])
 
     def _summary(self) -> str:
@@ -172,10 +156,9 @@ class ByteView(Sink):
         return text
 
 
-def _letter(block: Block, at: int) -> str:
-    claim = CLAIMS.get((block.name, at))
-    return LETTERS[claim.key] if claim else UNKNOWN
+def _changed_fields(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    return [each.key for each in _SENT if now[each.key] != before[each.key]]
 
 
 def _payload(reading: Reading, block: Block) -> bytes:
-    return bytes.fromhex(reading[f"raw_{block.name.lower()}"])
+    return bytes.fromhex(reading["raw_status"] if block is STATUS else reading["raw_cells"])

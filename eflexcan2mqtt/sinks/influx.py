@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..protocol.decode import Reading, select
+from ..protocol.array import array_of
 from ..protocol.fields import TIME
 from . import Context, Sink
 from .text_lines import TextLines
@@ -18,28 +18,28 @@ TAG = "battery_id"
 
 def make(context: Context) -> Sink:
     """The sink that prints points on stdout."""
-    shown = select(context.config.mqtt.fields)
-    return TextLines(sys.stdout, lambda cycle: to_influx(shown(cycle)), context.interruptible)
+    to_array = array_of(context.config.mqtt.fields)
+    return TextLines(sys.stdout, lambda cycle: to_influx(to_array(cycle)), context.interruptible)
 
 
-def to_influx(cycle: list[Reading]) -> str:
-    """The points of one cycle in InfluxDB's line protocol, a line for each battery.
+def to_influx(array: Sequence[Mapping[str, Any]]) -> str:
+    """An array in InfluxDB's line protocol: a point, in a line, for each battery.
 
-    The names and types are those that Telegraf makes of the JSON, so that both can fill one
-    database: lists and objects are spread over ``key_0`` and ``key_1``, all numbers are
-    floating-point, what is null is left out.  Times are in nanoseconds.
+    Names and types are those that Telegraf makes from the JSON, so that both can fill one
+    database: a list or an object becomes ``key_0`` and ``key_1``, all numbers are
+    floating-point, a null is left out.  Times are in nanoseconds.
     """
-    return "\n".join(map(_point, cycle))
+    return "\n".join(map(_point, array))
 
 
-def _point(reading: Reading) -> str:
+def _point(battery: Mapping[str, Any]) -> str:
     values = ",".join(
         f"{_escaped(name)}={_written(value)}"
-        for key, value in reading.items()
+        for key, value in battery.items()
         if key not in (TAG, TIME)
         for name, value in _spread(key, value)
     )
-    return f"{MEASUREMENT},{TAG}={_escaped(reading[TAG])} {values} {reading[TIME] * 1_000_000_000}"
+    return f"{MEASUREMENT},{TAG}={_escaped(battery[TAG])} {values} {battery[TIME] * 1_000_000_000}"
 
 
 def _spread(key: str, value: Any) -> Iterator[tuple[str, Any]]:

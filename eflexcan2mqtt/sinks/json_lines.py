@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from ..protocol.decode import Reading, select
+from ..protocol.array import array_of
 from . import Context, Sink
 from .text_lines import TextLines
 
-# As json.dumps, but without looking for an array within itself, a twentieth of its price.
+# As json.dumps, but without the search for circular references: a twentieth of its time.
 _encode = json.JSONEncoder(check_circular=False).encode
 
 
 def make(context: Context) -> Sink:
     """The sink that prints arrays on stdout."""
-    shown = select(context.config.mqtt.fields)
-    return TextLines(sys.stdout, lambda cycle: to_json(shown(cycle)), context.interruptible)
+    to_array = array_of(context.config.mqtt.fields)
+    return TextLines(sys.stdout, lambda cycle: to_json(to_array(cycle)), context.interruptible)
 
 
-def to_json(cycle: list[Reading]) -> str:
-    """The array of one cycle, as text in one line."""
-    return _encode(cycle)
+def to_json(array: Sequence[Mapping[str, Any]]) -> str:
+    """An array as text in one line."""
+    return _encode(array)

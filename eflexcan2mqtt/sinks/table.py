@@ -1,4 +1,4 @@
-"""Arrays out as a live table in a terminal; as plain lines where there is none.
+"""Cycles in; a live table in a terminal out, or plain lines where there is none.
 
 rich draws it, and is imported nowhere else.
 """
@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from statistics import median
 from typing import TextIO
 
 from rich.console import Console, Group
@@ -19,22 +18,24 @@ from rich.live import Live
 from rich.table import Table as Grid
 from rich.text import Text
 
-from ..protocol.bank import power, remember, spread, totals
-from ..protocol.decode import Reading
+from ..protocol.bank import bank_facts, remember, totals
+from ..protocol.blocks import STALE_S
+from ..protocol.facts import MARK_MV, Facts, facts
+from ..protocol.reading import Reading
 from . import Context, Sink
 
-FAR_MV = 20
-"""Beyond this distance from the battery's median a cell stands out."""
-
 WIDE = 110
-"""Columns of a terminal from which on there is room for more."""
+"""A terminal of so many columns, or more, has room for all columns of the table."""
 
 PLAIN_WIDTH = 120
-STALE_S = 3.0
 NOTES = 3
 
 _BARS, _ASCII_BARS = "▁▂▃▄▅▆▇█", "_.,-=+*#"
 _ALARM = {"1": "bold red", "2": "bold yellow", "3": "cyan"}
+COLUMNS = ("#", "%", "V", "A", "cells", "low", "high", "mV", "°C", "alarm", "age")
+WIDE_COLUMNS = (
+    *("#", "id", "%", "V", "A", "W", "cells", "low", "high", "mV", "°C", "relays", "alarm", "age"),
+)
 _NUMBERS = ("#", "%", "V", "A", "W", "low", "high", "mV", "age")
 
 
@@ -46,7 +47,8 @@ def make(context: Context) -> Sink:
 class Table(Sink):
     """Draws the bank and a line for each battery.
 
-    What the program logs meanwhile stands below the table instead of in its midst.
+    In a terminal, the last lines of the log are shown below the table, not in it.
+    ``console`` is rich's.
     """
 
     def __init__(
@@ -58,18 +60,18 @@ class Table(Sink):
         self._clock = clock
         self._interruptible = interruptible or nullcontext()
         width = None if file.isatty() else PLAIN_WIDTH
-        self._console = _Console(file=file, highlight=False, width=width)
+        self.console = _Console(file=file, highlight=False, width=width)
         self._notes: deque[str] = deque(maxlen=NOTES)
         self._known: dict[str, tuple[float, Reading]] = {}  # when heard, and what
         self._cycle: list[Reading] = []
-        self._live = Live(console=self._console, auto_refresh=False, screen=True, transient=True)
+        self._live = Live(console=self.console, auto_refresh=False, screen=True, transient=True)
         self._quiet: list[logging.Handler] = []
-        if self._console.is_terminal:
+        if self.console.is_terminal:
             self._quiet, logging.root.handlers = logging.root.handlers, [_Notes(self._notes)]
             self._live.start()
 
     def publish(self, cycle: list[Reading]) -> None:
-        """Draw a cycle; raises OSError, BrokenPipeError when nobody reads any more."""
+        """Draw a cycle; raises OSError, BrokenPipeError when the reader is gone."""
         with self._interruptible:
             now = self._clock()
             self._cycle = cycle
@@ -78,27 +80,26 @@ class Table(Sink):
             if self._live.is_started:
                 self.tick()
             else:
-                self._console.print(self._drawn())
+                self.console.print(self._drawn())
 
     def tick(self) -> None:
-        """Let the ages grow, in a terminal."""
+        """Draw again in a terminal, since the ages have grown."""
         if self._live.is_started:
             self._live.update(self._drawn(), refresh=True)
 
     def close(self) -> int:
-        """Give the terminal back as it was, with the last table in it."""
+        """Restore the terminal and print the last table there."""
         if self._live.is_started:
             self._live.stop()
             logging.root.handlers = self._quiet
             if self._cycle:
-                self._console.print(self._drawn())
+                self.console.print(self._drawn())
         return 0
 
     def _drawn(self) -> Group:
-        ordered = sorted(self._known.values(), key=lambda known: int(known[1]["battery_number"]))
-        wide = self._console.width >= WIDE
-        first = [reading for _, reading in ordered[:1]]
-        columns = _columns(first, wide)
+        ordered = sorted(self._known.values(), key=lambda known: known[1]["battery_number"])
+        wide = self.console.width >= WIDE
+        columns = WIDE_COLUMNS if wide else COLUMNS
         grid = Grid(
             box=None, padding=(0, 2 if wide else 1, 0, 0), pad_edge=False, header_style="underline"
         )
@@ -109,36 +110,36 @@ class Table(Sink):
         now = self._clock()
         for heard, reading in ordered:
             age = now - heard
-            shown = {name: self._cell(name, reading, age) for name in columns}
-            grid.add_row(*shown.values(), style="dim" if age >= STALE_S else "")
+            found = facts(reading)
+            shown = [self._cell(name, reading, found, age) for name in columns]
+            grid.add_row(*shown, style="dim" if age >= STALE_S else "")
         return Group(self._bank(), grid, *(Text(note, style="yellow") for note in self._notes))
 
     def _bank(self) -> Text:
         if not self._cycle:
-            return Text("no battery has been heard yet")
+            return Text("no frames from any battery yet")
         bank = totals(self._cycle)
-        amps = bank["battery_current"]
-        flow = "charging" if amps > 0 else "discharging" if amps < 0 else "at rest"
+        found = bank_facts(bank)
         parts = [
             f"{bank['battery_soc']:.1f} %",
-            f"{abs(bank['power']) / 1000:.2f} kW {flow}",
-            f"{amps:.1f} A",
+            f"{abs(bank['power']) / 1000:.2f} kW {found['flow']}",
+            f"{bank['battery_current']:.1f} A",
             f"{bank['battery_voltage']:.1f} V",
             f"{bank['batteries_present']} of {bank['batteries_in_system']} batteries",
             f"{bank['cell_spread']} mV in #{bank['cell_spread_battery']}",
         ]
         text = Text("eFlex bank  ", style="bold")
         text.append("  ".join(parts), style="not bold")
-        alarm = bank.get("alarm_status", "Normal")
+        alarm = bank["alarm_status"]
         if alarm != "Normal":
             text.append(f"  alarm level {alarm}", style=_ALARM[alarm])
         return text
 
-    def _cell(self, name: str, reading: Reading, age: float) -> Text:
+    def _cell(self, name: str, reading: Reading, found: Facts, age: float) -> Text:
         cells = reading["cell_voltages"]
         low, high = min(cells), max(cells)
         if name == "cells":
-            return self._spark(cells)
+            return self._bars(cells, found)
         if name == "alarm":
             alarm = reading["alarm_status"]
             return Text("" if alarm == "Normal" else f"level {alarm}", style=_ALARM.get(alarm, ""))
@@ -148,31 +149,30 @@ class Table(Sink):
             "%": lambda: str(reading["battery_soc"]),
             "V": lambda: f"{reading['battery_voltage']:.1f}",
             "A": lambda: f"{reading['battery_current']:.1f}",
-            "W": lambda: f"{power(reading):.0f}",
+            "W": lambda: f"{found['power']:.0f}",
             "low": lambda: f"{low} c{cells.index(low) + 1}",
             "high": lambda: f"{high} c{cells.index(high) + 1}",
-            "mV": lambda: str(spread(reading)),
+            "mV": lambda: str(found["cell_spread"]),
             "°C": lambda: f"{reading['min_temp']}..{reading['max_temp']}",
-            "relays": lambda: _relays(reading),
+            "relays": lambda: found["relays"],
             "age": lambda: f"{age:.0f}s" if age < 100 else f"{age / 60:.0f}m",
         }
         return Text(texts[name]())
 
-    def _spark(self, cells: list[int]) -> Text:
-        """A bar for each cell: half as high at the battery's median, full 20 mV above it."""
-        bars = _ASCII_BARS if self._console.options.ascii_only else _BARS
-        middle = median(cells)
+    def _bars(self, cells: list[int], found: Facts) -> Text:
+        """A bar for each cell: half high at the battery's median, full MARK_MV above it."""
+        bars = _ASCII_BARS if self.console.options.ascii_only else _BARS
         text = Text()
-        for mv in cells:
-            place = round((mv - middle) / FAR_MV * 4 + 3.5)
-            far = abs(mv - middle) > FAR_MV
-            text.append(bars[max(0, min(7, place))], style="bold yellow" if far else "")
+        for number, mv in enumerate(cells, 1):
+            place = round((mv - found["cell_median"]) / MARK_MV * 4 + 3.5)
+            marked = number in found["marked_cells"]
+            text.append(bars[max(0, min(7, place))], style="bold yellow" if marked else "")
         return text
 
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        # rich would end the process here, and call that a failure.
+        # rich would end the process with a failure here.
         raise BrokenPipeError
 
 
@@ -185,17 +185,3 @@ class _Notes(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._notes.append(record.getMessage())
-
-
-def _columns(readings: list[Reading], wide: bool) -> list[str]:
-    names = ["#", *(["id"] if wide else []), "%", "V", "A", *(["W"] if wide else [])]
-    names += ["cells", "low", "high", "mV"]
-    if readings and "max_temp" in readings[0]:
-        names += ["°C", *(["relays"] if wide else []), "alarm"]
-    return [*names, "age"]
-
-
-def _relays(reading: Reading) -> str:
-    sides = ("charge", "discharge")
-    opened = [side for side in sides if reading[f"{side}_relay_status"] != "Make"]
-    return f"{', '.join(opened)} open" if opened else "closed"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TextIO
 
-from ..protocol.decode import Reading
+from ..protocol.reading import Reading
 from . import Sink
 
 
@@ -21,7 +21,7 @@ class TextLines(Sink):
         to_text: Callable[[list[Reading]], str],
         interruptible: AbstractContextManager[None],
     ) -> None:
-        if file is None:  # python's word for a stdout that was closed before the start
+        if file is None:  # as Python shows a stdout that was closed before the start
             raise OSError(errno.EBADF, os.strerror(errno.EBADF), "stdout")
         self._file = file
         self._to_text = to_text

@@ -97,7 +97,8 @@ def test_a_setting_loads_what_it_asks_for(tmp_path, ini, more):
 
 def test_the_page_loads_a_server_and_no_metrics_before_somebody_asks_for_them(tmp_path):
     ini = f"[web]\nlisten = 127.0.0.1:{free_port()}\n"
-    web = {"http.server", *(f"sinks.web{name}" for name in ("", ".board", ".page", ".server"))}
+    names = ("", ".answers", ".board", ".document", ".page", ".server")
+    web = {"http.server", *(f"sinks.web{name}" for name in names)}
     assert loaded(tmp_path, "--input", "simulator:1", ini=ini) == SIMULATOR | BROKER | web
 
 

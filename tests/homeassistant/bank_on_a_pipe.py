@@ -12,7 +12,7 @@ from typing import Any
 
 from eflexcan2mqtt.protocol.assembler import Record
 from eflexcan2mqtt.protocol.blocks import burst
-from eflexcan2mqtt.protocol.decode import Decoder, encode
+from eflexcan2mqtt.protocol.decode import decode, encode
 from eflexcan2mqtt.sources.simulated_bank import Bank
 from eflexcan2mqtt.sources.simulator import CYCLE_S
 from tests.support.bank import candump_line
@@ -31,7 +31,6 @@ UNUSUAL: dict[int, dict[str, Any]] = {
 
 def readings() -> list[dict[str, Any]]:
     """What the batteries say."""
-    decode = Decoder("experimental")
     said = []
     for number, (status, cells) in enumerate(Bank(BATTERIES, seed=1).step(CYCLE_S), 1):
         reading = decode(Record(number, status, cells, 0.0))
@@ -60,6 +59,10 @@ class Fed:
         )
         threading.Thread(target=self._feed, args=(self._process,), daemon=True).start()
         return self
+
+    def change(self, number: int, **values: Any) -> None:
+        """Let a battery say other values from now on; without any, the usual ones."""
+        self._blocks[number - 1] = encode({**readings()[number - 1], **values})
 
     def kill(self) -> None:
         """End the bridge as the kernel would when memory is short."""

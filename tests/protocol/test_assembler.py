@@ -20,7 +20,7 @@ from eflexcan2mqtt.protocol.assembler import (
     Start,
 )
 from eflexcan2mqtt.protocol.blocks import OUR_IDS
-from eflexcan2mqtt.protocol.decode import Decoder
+from eflexcan2mqtt.protocol.decode import decode
 from tests.support.bank import CYCLE_S, START, STATUS_FRAMES, cycles, sent
 
 
@@ -211,7 +211,6 @@ def lossy_bus(draw):
 
 @given(lossy_bus())
 def test_any_interleaving_and_loss_yields_only_what_one_battery_sent_in_one_cycle(frames):
-    decode = Decoder("documented")
     seen = set()
     for event in fed(frames)[0]:
         if isinstance(event, Record):

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from struct import calcsize
+from typing import NamedTuple
 
 import pytest
 
 from eflexcan2mqtt.protocol import fields
-from eflexcan2mqtt.protocol.blocks import BLOCKS, PAYLOAD_BYTES, STATUS
-from eflexcan2mqtt.protocol.fields import FIELDS, STAGES, Derived, Field, shown
+from eflexcan2mqtt.protocol.assembler import Record
+from eflexcan2mqtt.protocol.blocks import BLOCKS, STATUS
+from eflexcan2mqtt.protocol.decode import decode
+from eflexcan2mqtt.protocol.fields import FIELDS, STAGES, Derived, Field, field, shown
 
 DOCUMENTED = [
     *("battery_id", "battery_number", "batteries_in_system", "battery_soc", "battery_voltage"),
@@ -27,11 +32,11 @@ EXTENDED = [
 SENT = [each for each in FIELDS if isinstance(each, Field)]
 
 
-def bits(field: Field) -> list[tuple[str, int, int]]:
-    size = calcsize("=" + field.format)
-    masks = [field.mask] if field.mask else [0xFF] * size
+def bits(of: Field) -> list[tuple[str, int, int]]:
+    size = calcsize("=" + of.format)
+    masks = [of.mask] if of.mask else [0xFF] * size
     return [
-        (field.block.name, field.offset + index, bit)
+        (of.block.name, of.offset + index, bit)
         for index, mask in enumerate(masks)
         for bit in range(8)
         if mask >> bit & 1
@@ -62,11 +67,12 @@ def test_what_is_derived_follows_from_what_is_there():
             assert set(each.of) <= known, each.key
 
 
-def test_every_field_says_what_it_is_and_how_well_that_is_known():
+def test_every_field_says_what_it_is_how_well_that_is_known_and_from_where():
     evidence = (fields.CONFIRMED, fields.DERIVED, fields.REPORTED, fields.HYPOTHESIS)
     for each in FIELDS:
         assert each.meaning, each.key
         assert each.evidence in evidence, each.key
+        assert each.source, each.key
 
 
 def test_no_guess_is_shown_before_the_experimental_stage():
@@ -96,31 +102,82 @@ def test_the_experimental_stage_adds_to_the_extended_one():
     assert STAGES[-1] == "experimental"
 
 
-def test_the_ruler_marks_exactly_the_bytes_that_no_field_claims():
-    """Above the table: a letter under each byte that is understood, ?? or .. under the rest."""
-    source = Path(fields.__file__).read_text()
-    found: list[tuple[str, int]] = []
-    block, frame = "", 0
-    for line in source.splitlines():
+class Byte(NamedTuple):
+    """A byte of the ruler: where it is, what was sent, and the mark below it."""
+
+    block: str
+    offset: int
+    sent: int
+    mark: str
+
+
+def ruler() -> Iterator[Byte]:
+    """The bytes of the ruler above the table."""
+    block, offsets, row = "", count(), ""
+    for line in Path(fields.__file__).read_text().splitlines():
         if title := re.fullmatch(r"#   (STATUS|CELLS)", line):
-            block, frame = title[1], 0
-        elif block and (marks := re.match(r"#      ((?:(?:\w |\?\?|\.\.) ?){7})", line + "  ")):
-            for index in range(PAYLOAD_BYTES):
-                if marks[1][3 * index : 3 * index + 2] in ("??", ".."):
-                    found.append((block, frame * PAYLOAD_BYTES + index))
-            frame += 1
-    taken = {(name, offset) for name, offset, _ in claimed()}
-    unclaimed = [
-        (each.name, offset)
-        for each in BLOCKS
-        for offset in range(each.size)
-        if (each.name, offset) not in taken
+            block, offsets = title[1], count()
+        elif block and re.match(r"#   [0-9A-F]{2} ", line):
+            row = line[7:27]
+        elif block and re.match(r"#      \S", line):
+            for sent, mark in zip(row.split(), line[7:28].split(), strict=True):
+                yield Byte(block, next(offsets), int(sent, 16), mark)
+
+
+def letters() -> dict[tuple[str, int], str]:
+    """The letter of each byte that a field claims, from the table."""
+    return {(name, offset): each.letter for each in SENT for name, offset, _ in bits(each)}
+
+
+def test_the_ruler_has_the_letters_of_the_table():
+    """A letter under each byte that is understood, ?? or .. under the others."""
+    known = letters()
+    assert [(byte.block, byte.offset) for byte in ruler()] == [
+        (block.name, offset) for block in BLOCKS for offset in range(block.size)
     ]
-    assert found == unclaimed
+    for byte in ruler():
+        letter = known.get((byte.block, byte.offset))
+        assert byte.mark == letter if letter else byte.mark in ("??", ".."), byte
+
+
+def test_a_letter_belongs_to_the_fields_of_one_place():
+    places: dict[str, set[tuple[str, int]]] = {}
+    for each in SENT:
+        places.setdefault(each.letter, set()).add((each.block.name, each.offset))
+    assert {letter: found for letter, found in places.items() if len(found) > 1} == {}
+    assert all(len(letter) == 1 for letter in places)
+
+
+def test_the_legend_of_the_ruler_names_the_fields_of_its_letters():
+    text = Path(fields.__file__).read_text().partition("# The ruler")[2].partition("RELAY")[0]
+    named = dict(re.findall(r"(?<= )(\w) ([a-z]\w+_\w+|temps)\b", text))
+    assert len(named) > 20
+    for letter, key in named.items():
+        assert field(key).letter == letter, key
+
+
+def test_the_burst_of_the_ruler_decodes():
+    blocks = [bytes(byte.sent for byte in ruler() if byte.block == each.name) for each in BLOCKS]
+    reading = decode(Record(1, *blocks, 0.0))
+    assert (reading["battery_number"], reading["software_version"]) == (1, 4006)
+
+
+def test_the_unclaimed_bytes_are_those_that_no_field_claims():
+    """Bytes 56 to 59 differ from battery to battery."""
+    unclaimed = {
+        byte.offset: byte.sent
+        for byte in ruler()
+        if byte.block == STATUS.name and (byte.block, byte.offset) not in letters()
+    }
     assert len(unclaimed) < STATUS.size / 2
+    assert fields.CHARGE_LIMITED_AT in unclaimed
+    same = {
+        offset: sent for offset, sent in unclaimed.items() if sent and offset not in range(56, 60)
+    }
+    assert same == fields.UNCLAIMED_STATUS
 
 
 def test_a_field_is_found_by_its_key():
-    assert fields.field("battery_soc").unit == "%"
+    assert field("battery_soc").unit == "%"
     with pytest.raises(KeyError):
-        fields.field("time")
+        field("time")

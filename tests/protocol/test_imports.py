@@ -8,7 +8,13 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["assembler", "blocks", "cycle", "decode", "fields", "values"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        *("array", "assembler", "bank", "blocks", "cycle", "decode", "facts", "fields", "reading"),
+        "values",
+    ],
+)
 def test_the_protocol_loads_neither_can_nor_paho_nor_logging(module):
     code = (
         f"import sys, eflexcan2mqtt.protocol.{module};"

@@ -6,21 +6,22 @@ import io
 import re
 
 from eflexcan2mqtt.protocol.blocks import BLOCKS
-from eflexcan2mqtt.sinks.byte_view import LETTERS, ByteView
-from tests.support.bank import published, sent
+from eflexcan2mqtt.protocol.fields import FIELDS, Field
+from eflexcan2mqtt.sinks.byte_view import ByteView
+from tests.support.bank import decoded, sent
 from tests.support.program import LOG
 
 FIRST = """\
 battery 1  2299075F9999  1715987139
   STATUS 01  01 0E 02 13 FF FD 47
-              A  B  C  C  D  D  E
+              n  N  V  V  A  A  S
   STATUS 02  03 00 00 02 12 00 00
-              F  G  G  H  H ?? ??
+              r  1  1  v  v ?? ??
 """
 
 
 def cycle(at, **changes):
-    return published(sent(1, 1_715_987_139.0 + at, **changes), "experimental")[0]
+    return decoded(sent(1, 1_715_987_139.0 + at, **changes))[0]
 
 
 def view(*cycles, each_cycle=True):
@@ -69,11 +70,14 @@ def test_an_unknown_byte_tells_its_values_how_often_it_changed_and_with_what():
     assert line.endswith("00 01  with battery_soc 1/1")
 
 
-def test_every_known_field_has_a_letter_of_its_own():
-    assert len(set(LETTERS.values())) == len(LETTERS)
-    legend = view(cycle(0)).partition("known fields")[2]
-    for key, letter in LETTERS.items():
-        assert f"{letter}  {key}\n" in legend
+def test_the_legend_names_every_field_that_is_sent_by_its_letter():
+    legend = view(cycle(0)).partition("known fields\n")[2].partition("\n\n")[0]
+    named = {
+        (row.split()[0], key)
+        for row in legend.splitlines()
+        for key in row.split("  ")[2].split(", ")
+    }
+    assert named == {(each.letter, each.key) for each in FIELDS if isinstance(each, Field)}
 
 
 def test_a_log_ends_with_the_summary_of_all_unknown_bytes(run):

@@ -19,7 +19,7 @@ import pyte
 import pytest
 
 from eflexcan2mqtt.sinks.table import Table
-from tests.support.bank import EXAMPLE, published, sent
+from tests.support.bank import EXAMPLE, FULL, decoded, sent
 from tests.support.broker import wait_until
 from tests.support.program import LOG, MAIN
 
@@ -129,7 +129,7 @@ def test_the_demo_shows_what_a_subscriber_receives_and_where_the_page_is(termina
 
 def test_the_log_stands_below_the_table_and_not_in_its_midst(terminal):
     shown = terminal("--input", "can:nowhere0", "--output", "table")
-    wait_until(lambda: "no battery has been heard yet" in shown.text, "the table")
+    wait_until(lambda: "no frames from any battery yet" in shown.text, "the table")
     wait_until(lambda: "nowhere0:" in shown.text, "why")
 
 
@@ -152,9 +152,9 @@ def test_an_old_battery_keeps_its_line_and_tells_its_age():
     now = 0.0
     text = io.StringIO()
     table = Table(text, lambda: now)
-    table.publish(EXAMPLE)
+    table.publish(FULL)
     now = 7.0
-    table.publish(EXAMPLE[1:])
+    table.publish(FULL[1:])
     last = text.getvalue().rpartition("eFlex bank")[2]
     assert "2 of 14 batteries" in last
     assert re.search(r"(?m)^ *1 .* 7s *$", last)
@@ -167,7 +167,7 @@ def test_an_old_battery_keeps_its_line_and_tells_its_age():
 def test_a_bar_is_as_high_as_the_cell_is_far_from_the_median(mv, bar):
     text = io.StringIO()
     cells = [3300] * 15 + [mv]
-    Table(text).publish(published(sent(1, cell_voltages=cells))[0])
+    Table(text).publish(decoded(sent(1, cell_voltages=cells))[0])
     assert re.search(r"[▁▂▃▄▅▆▇█]{16}", text.getvalue())[0] == "▅" * 15 + bar
 
 
@@ -175,5 +175,6 @@ def test_two_batteries_that_come_and_go_do_not_grow_it_for_ever():
     text = io.StringIO()
     table = Table(text)
     for number in range(200):
-        table.publish([{**EXAMPLE[0], "battery_id": f"2211054F{number:04d}"}])
-    assert len(table._known) == 30
+        table.publish([{**FULL[0], "battery_id": f"2211054F{number:04d}"}])
+    last = text.getvalue().rpartition("eFlex bank")[2]
+    assert len(re.findall(r"2211054F\d{4}", last)) == 30

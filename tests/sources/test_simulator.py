@@ -7,7 +7,7 @@ from itertools import islice, pairwise
 import pytest
 
 from eflexcan2mqtt.protocol.assembler import Assembler, Record
-from eflexcan2mqtt.protocol.decode import Decoder
+from eflexcan2mqtt.protocol.decode import decode
 from eflexcan2mqtt.sources import simulator
 from eflexcan2mqtt.sources.simulated_bank import Bank
 from tests.support.bank import CYCLE_S, FRAMES_PER_BURST, START, published
@@ -19,7 +19,6 @@ HOURS = 30
 def day():
     """Readings of two batteries, once a simulated minute for more than a day."""
     bank = Bank(2, seed=3)
-    decode = Decoder("experimental")
     readings = []
     for minute in range(HOURS * 60):
         for number, (status, cells) in enumerate(bank.step(60.0), 1):
@@ -144,7 +143,6 @@ def test_energy_only_grows(day):
 def test_one_cell_drifts():
     """The same weak cell falls further behind the others, week by week."""
     bank = Bank(1, seed=3)
-    decode = Decoder("extended")
     spreads, weakest = [], set()
     for _ in range(3):
         for _ in range(7 * 24 * 20):

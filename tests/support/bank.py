@@ -1,15 +1,19 @@
-"""Bursts of batteries for tests: the inverse of what is tested, with values of one's choice."""
+"""Bursts of batteries for tests: the inverse of what is tested, with any values."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from eflexcan2mqtt.bridge import Bridge
-from eflexcan2mqtt.protocol.blocks import BLOCKS, Frame, burst
-from eflexcan2mqtt.protocol.decode import encode, select
+from eflexcan2mqtt.protocol.array import array_of
+from eflexcan2mqtt.protocol.blocks import BLOCKS, Event, Frame, burst
+from eflexcan2mqtt.protocol.decode import encode
+from eflexcan2mqtt.protocol.reading import Reading
+from eflexcan2mqtt.sources.candump import Candump
+from eflexcan2mqtt.sources.lines import Lines
 from eflexcan2mqtt.sources.simulator import CYCLE_S
 
 CAPTURES = Path(__file__).parents[1] / "captures"
@@ -37,11 +41,16 @@ def cycles(batteries: list[int], count: int, start: float = START) -> Iterator[l
             yield sent(battery, start + cycle * CYCLE_S + place * 0.02, battery_soc=cycle % 256)
 
 
-def published(frames: Any, stage: str = "documented") -> list[list[dict[str, Any]]]:
-    """The arrays that come of frames."""
-    cycles: list[list[dict[str, Any]]] = []
-    Bridge(cycles.append).run(frames)
-    return list(map(select(stage), cycles))
+def decoded(frames: Iterable[Event]) -> list[list[Reading]]:
+    """The cycles that frames make, with full readings."""
+    found: list[list[Reading]] = []
+    Bridge(found.append).run(frames)
+    return found
+
+
+def published(frames: Iterable[Event], stage: str = "documented") -> list[list[dict[str, Any]]]:
+    """The arrays that frames make."""
+    return list(map(array_of(stage), decoded(frames)))
 
 
 def summary(arrays: list[list[dict[str, Any]]]) -> list[list[tuple[int, int]]]:
@@ -53,3 +62,7 @@ def candump_line(frame: Frame, bus: str = "can0") -> str:
     """A frame as ``candump -L`` writes it."""
     can_id, data, time = frame
     return f"({time:.6f}) {bus} {can_id:03X}#{data.hex().upper()}\n"
+
+
+FULL = decoded(Candump(Lines(str(CAPTURES / "documented_example.log")), "example"))[0]
+"""The readings of the documented example, with every field."""

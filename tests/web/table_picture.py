@@ -17,11 +17,11 @@ DOCS = Path(__file__).parents[2] / "docs"
 def main() -> None:
     table = Table(io.StringIO())
     console = Console(record=True, width=82, file=io.StringIO())
-    table._console = console
+    table.console = console
     cycle = [each for each in readings() if each["battery_number"] != 4]
     table.publish([{**each, "batteries_in_system": 14} for each in cycle])
     picture = console.export_svg(title="eflexcan2mqtt --output table")
-    # A picture fetches nothing: whoever has no Fira Code sees another font.
+    # The picture fetches nothing: without Fira Code another font is shown.
     picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
     (DOCS / "table.svg").write_text(picture)
 

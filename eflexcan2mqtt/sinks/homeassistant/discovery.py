@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from ... import __version__
-from ...protocol.bank import BANK, TOTALS, totals
-from ...protocol.decode import Reading
-from ...protocol.fields import FIELDS
+from ...protocol.array import array_of
+from ...protocol.bank import BANK, TOTALS, bank_facts, totals
+from ...protocol.facts import facts
+from ...protocol.fields import FIELDS, shown
+from ...protocol.reading import Reading
 from ...settings.schema import HomeAssistant, Mqtt
 from . import entities
 from .entities import Json
@@ -36,6 +38,9 @@ class Discovery:
         self.status_topic = f"{config.prefix}/status"
         self._config = config
         self._mqtt = mqtt
+        self._array_of = array_of(mqtt.fields)
+        self._keys = {each.key for each in shown(mqtt.fields)}
+        self._totals = [each for each in TOTALS if self._keys >= set(each.of)]
         self._expiry = max(_SHORTEST_EXPIRY_S, math.ceil(mqtt.publish_interval * _INTERVALS))
         self._told: dict[str, Any] = {}  # what each device was last told to be
 
@@ -47,23 +52,34 @@ class Discovery:
         """The retained configurations that are due: of the bank first, which the others name."""
         shape = (tuple(cycle[0]),)
         if self._told.get(BANK) != shape:
-            yield self._topic(BANK), _packed(self._bank(cycle[0]))
+            yield self._topic(BANK), _packed(self._bank())
             self._told[BANK] = shape
         for reading in cycle:
-            identity = [reading[key] for key in (*_IN_DEVICE, "battery_number")]
+            identity = (
+                *(reading["battery_id"], reading["software_version"]),
+                *(reading["hardware_version"], reading["battery_number"]),
+            )
             if self._told.get(reading["battery_id"]) != identity:
                 yield self._topic(reading["battery_id"]), _packed(self._battery(reading))
                 self._told[reading["battery_id"]] = identity
 
     def states(self, cycle: list[Reading]) -> Iterator[Message]:
         """What the entities show: an object for the bank and one for each battery."""
-        yield f"{self._mqtt.topic}/{BANK}", json.dumps(totals(cycle)).encode()
-        for reading in cycle:
-            yield f"{self._mqtt.topic}/{reading['battery_id']}", json.dumps(reading).encode()
+        whole = totals(cycle)
+        bank = {each.key: whole[each.key] for each in self._totals}
+        problem = bank_facts(whole)["problem"]
+        yield self._state_topic(BANK), _packed({**bank, "problem": problem})
+        for reading, battery in zip(cycle, self._array_of(cycle), strict=True):
+            found = facts(reading)
+            more = {key: found[key] for key in ("power", "cell_spread", "problem")}
+            yield self._state_topic(reading["battery_id"]), _packed({**battery, **more})
 
     def retained(self, battery_id: str) -> list[str]:
         """The topics to clear for a battery, or for the bank, that has left for good."""
-        return [self._topic(battery_id), f"{self._mqtt.topic}/{battery_id}"]
+        return [self._topic(battery_id), self._state_topic(battery_id)]
+
+    def _state_topic(self, name: str) -> str:
+        return f"{self._mqtt.topic}/{name}"
 
     def _topic(self, name: str) -> str:
         return f"{self._config.prefix}/device/{self._id(name)}/config"
@@ -72,11 +88,10 @@ class Discovery:
         """What nobody else on the broker is called, not even this battery on another topic."""
         return f"eflex_{name}{_suffix(self._mqtt.topic)}"
 
-    def _bank(self, reading: Reading) -> Json:
+    def _bank(self) -> Json:
         shows: dict[str, Json] = {}
-        for each in TOTALS:
-            if reading.keys() >= set(each.of):
-                shows |= entities.of_total(each)
+        for each in self._totals:
+            shows |= entities.of_total(each)
         components = self._components(BANK, shows)
         # It tells of the bridge being away, so that must not make it unavailable.
         components["bridge"] = {
@@ -88,10 +103,10 @@ class Discovery:
     def _battery(self, reading: Reading) -> Json:
         name = reading["battery_id"]
         fields = [each for each in FIELDS if each.key not in _IN_DEVICE]
-        shows, every = dict(entities.CALCULATED), dict[str, Json]()
+        shows, every = dict(entities.FACTS), dict[str, Json]()
         for each in fields:
             every |= entities.of_field(each, "enabled")
-            if each.key in reading:
+            if each.key in self._keys:
                 shows |= entities.of_field(each, self._config.cells)
         device = {
             "name": self._called(f"eFlex battery {reading['battery_number']}"),
@@ -113,7 +128,7 @@ class Discovery:
                 **device,
             },
             "origin": {"name": "eflexcan2mqtt", "sw_version": __version__},
-            "state_topic": f"{self._mqtt.topic}/{name}",
+            "state_topic": self._state_topic(name),
             "components": components,
         }
 

@@ -1,7 +1,7 @@
-"""A field in, its Home Assistant entities out: described as MQTT discovery has them.
+"""A field in, its Home Assistant entities out, in the form of MQTT discovery.
 
-What an entity is called, measures and looks like follows from the field table; each function
-returns its entities by their names in the device.
+Name, unit and class of an entity follow from the field table; each function returns its
+entities by their keys in the device.
 """
 
 from __future__ import annotations
@@ -11,7 +11,21 @@ from typing import Any
 from ...protocol.bank import Total
 from ...protocol.blocks import CELL_COUNT
 from ...protocol.fields import ALARM_STATES, HYPOTHESIS, TIME, Derived, Field
-from ...protocol.values import PROBES, BitOf, Choice, Hex, Numbers, Probes, Tenths, WorstAlarm
+from ...protocol.values import (
+    PROBES,
+    BitOf,
+    Celsius,
+    Choice,
+    Hex,
+    Letter,
+    Numbers,
+    Probes,
+    Serial,
+    Tenths,
+    Whole,
+    WorstAlarm,
+    assert_never,
+)
 
 Json = dict[str, Any]
 
@@ -25,29 +39,40 @@ _CLASSES = {
     "°C": "temperature",
 }
 _WORDS = {"soc": "SOC", "num": "number", "temp": "temperature", "volt": "voltage"}
-_FAULTS = ["1", "2"]  # a level-3 warning is none: a full bank has it
 
 
 def of_field(each: Field | Derived, cells: str) -> dict[str, Json]:
     """The entities of a field; ``cells`` is the setting."""
-    key, source, value = each.key, f"value_json.{each.key}", each.value
-    if isinstance(value, (Numbers, Probes)):
-        return _elements(each, cells)
-    if isinstance(value, WorstAlarm):
-        return _alarm(key)
-    if key == TIME:
-        return {key: _timestamp()}
-    if isinstance(value, (Choice, BitOf)):
-        return {key: _diagnostic(_bit(key, source, value))}
-    # Wrong statistics cannot be repaired: what is not known well is a mere number.
-    if not each.unit or each.evidence == HYPOTHESIS:
-        number = _diagnostic(_sensor(key, source))
-        return {key: _off(number) if isinstance(value, Hex) else number}
-    return {key: _sensor(key, source, each.unit, int(isinstance(value, Tenths)))}
+    key, source = each.key, f"value_json.{each.key}"
+    match each.value:
+        case Whole() if key == TIME:
+            found = {key: _timestamp()}
+        case Numbers():
+            found = _cells(each, cells)
+        case Probes():
+            found = _probes(each)
+        case WorstAlarm():
+            found = _alarm(key)
+        case Choice() as choice:
+            # Contacts are open or closed, which is how Home Assistant shows an opening.
+            opened, closed = choice.words
+            contact = _binary(key, source, opened, closed) | {"device_class": "opening"}
+            found = {key: _diagnostic(contact)}
+        case BitOf():
+            found = {key: _diagnostic(_flag(key, source))}
+        case Hex():
+            found = {key: _off(_diagnostic(_sensor(key, source)))}
+        case Tenths():
+            found = {key: _number(each, digits=1)}
+        case Whole() | Celsius() | Letter() | Serial():
+            found = {key: _number(each, digits=0)}
+        case _:
+            assert_never(each.value)
+    return found
 
 
 def of_total(each: Total) -> dict[str, Json]:
-    """The entities of a value of the bank."""
+    """The entities of a total of the bank."""
     if each.key == TIME:
         return {TIME: _timestamp()}
     if each.key == "alarm_status":
@@ -56,7 +81,7 @@ def of_total(each: Total) -> dict[str, Json]:
 
 
 def bridge(status_topic: str) -> Json:
-    """Whether we are there."""
+    """Whether this program is connected."""
     return _diagnostic(
         {
             "platform": "binary_sensor",
@@ -69,20 +94,9 @@ def bridge(status_topic: str) -> Json:
     )
 
 
-def _elements(each: Field | Derived, cells: str) -> dict[str, Json]:
-    """An entity for each cell or probe, from 1."""
+def _cells(each: Field | Derived, cells: str) -> dict[str, Json]:
+    """An entity for each cell, from 1, unless the setting ``cells`` is none."""
     source = f"value_json.{each.key}"
-    if isinstance(each.value, Probes):
-        return {
-            f"{each.key}_{number}": _diagnostic(
-                _sensor(
-                    f"probe_{number}_temperature",
-                    f"({source} | default({{}}))['{number}']",
-                    each.unit,
-                )
-            )
-            for number in range(1, PROBES + 1)
-        }
     found = {
         f"{each.key}_{number}": _diagnostic(
             _sensor(f"cell_{number}_voltage", f"({source} | default([]))[{number - 1}]", each.unit)
@@ -91,6 +105,25 @@ def _elements(each: Field | Derived, cells: str) -> dict[str, Json]:
         if cells != "none"
     }
     return {key: _off(cell) if cells == "disabled" else cell for key, cell in found.items()}
+
+
+def _probes(each: Field | Derived) -> dict[str, Json]:
+    """An entity for each probe, from 1."""
+    source = f"(value_json.{each.key} | default({{}}))"
+    return {
+        f"{each.key}_{number}": _diagnostic(
+            _sensor(f"probe_{number}_temperature", f"{source}['{number}']", each.unit)
+        )
+        for number in range(1, PROBES + 1)
+    }
+
+
+def _number(each: Field | Derived, digits: int) -> Json:
+    source = f"value_json.{each.key}"
+    if each.unit and each.evidence != HYPOTHESIS:
+        return _sensor(each.key, source, each.unit, digits)
+    # Wrong statistics cannot be repaired: a guess is a plain number, without unit and class.
+    return _diagnostic(_sensor(each.key, source))
 
 
 def _sensor(key: str, source: str, unit: str = "", digits: int = 0) -> Json:
@@ -120,26 +153,23 @@ def _binary(key: str, source: str, on: str, off: str) -> Json:
     }
 
 
-def _bit(key: str, source: str, value: Choice | BitOf) -> Json:
-    if isinstance(value, BitOf):
-        return _binary(key, source, "True", "False")
-    # Contacts are open or closed, which is how Home Assistant shows an opening.
-    opened, closed = value.words
-    return _binary(key, source, opened, closed) | {"device_class": "opening"}
+def _flag(key: str, source: str) -> Json:
+    """A binary sensor for a JSON boolean."""
+    return _binary(key, source, "True", "False")
 
 
 def _alarm(key: str) -> dict[str, Json]:
-    """The worst level in words, and whether it is a fault."""
+    """The worst level, and whether it is a fault."""
     level = _sensor(key, f"value_json.{key}") | {
         "device_class": "enum",
         "options": list(ALARM_STATES),
     }
-    fault = _binary("problem", f"(value_json.{key} in {_FAULTS})", "True", "False")
-    return {key: level, "problem": fault | {"device_class": "problem"}}
+    problem = _flag("problem", "value_json.problem") | {"device_class": "problem"}
+    return {key: level, "problem": problem}
 
 
 def _timestamp() -> Json:
-    """When the battery was last heard: a new state each second, so off until it is wanted."""
+    """The time of the last frame: a new state each second, so disabled by default."""
     heard = _sensor("last_heard", f"(value_json.{TIME} | as_datetime)")
     return _off(_diagnostic(heard | {"device_class": "timestamp"}))
 
@@ -158,14 +188,8 @@ def _name(key: str) -> str:
     return " ".join(words)
 
 
-CALCULATED = {
-    "power": _sensor(
-        "power", "(value_json.battery_voltage * value_json.battery_current) | round(1)", "W", 1
-    ),
-    "cell_spread": _sensor(
-        "cell_spread",
-        "(value_json.cell_voltages | max) - (value_json.cell_voltages | min)",
-        "mV",
-    ),
+FACTS = {
+    "power": _sensor("power", "value_json.power", "W", 1),
+    "cell_spread": _sensor("cell_spread", "value_json.cell_spread", "mV"),
 }
-"""What no battery sends, but Home Assistant makes of what it sends."""
+"""The entities of facts that follow from a reading."""

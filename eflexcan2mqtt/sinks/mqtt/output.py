@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...protocol.decode import Reading, select
+from ...protocol.reading import Reading
 from ...settings.schema import Config, SpoolSettings
 from .. import Context, Sink
 from .sink import MqttSink
@@ -28,7 +28,6 @@ class MqttOutput(Sink):
         config = context.config
         spool = _open_spool(config.spool) if context.live else None
         self._sink = MqttSink(config.mqtt, spool, discovery=_discovery(config))
-        self._shown = select(config.mqtt.fields)
         self._due = _interval(config.mqtt.publish_interval, context.clock)
         self._wait = None if context.live else context.interruptible
         self._left, self._since = 0, 0.0
@@ -40,7 +39,7 @@ class MqttOutput(Sink):
         if self._wait:
             with self._wait:
                 self._sink.wait_for_room()
-        self._sink.publish(self._shown(cycle))
+        self._sink.publish(cycle)
 
     def tick(self) -> None:
         self._sink.tick()

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import MQTTErrorCode
 
-from ...protocol.decode import Reading
+from ...protocol.array import array_of
+from ...protocol.reading import Reading
 from ...settings.schema import Mqtt
 from ..json_lines import to_json
 from .client import failure, make_client
@@ -65,6 +66,7 @@ class MqttSink:
         discovery: Discovery | None = None,
     ) -> None:
         self._config = config
+        self._array_of = array_of(config.fields)
         self._link = Link(f"{config.hostname}:{config.port}", config.client_id)
         self._status_topic = f"{config.topic}/status"
         self._outbox = Outbox(spool, waiting, IN_FLIGHT)
@@ -104,7 +106,7 @@ class MqttSink:
 
     def publish(self, cycle: list[Reading]) -> None:
         """Send an array, or keep it until it can be sent."""
-        self._outbox.put(to_json(cycle).encode())
+        self._outbox.put(to_json(self._array_of(cycle)).encode())
         self._latest = cycle
         self.tick()
         if self._discovery and self._ready and len(self._states) < _STATES_UNSENT:

@@ -1,4 +1,4 @@
-"""A small page that shows the bank to a browser; read-only, in a thread of its own."""
+"""A small page that shows the bank in a browser; read-only, in threads of its own."""
 
 from __future__ import annotations
 

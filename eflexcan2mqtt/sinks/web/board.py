@@ -1,6 +1,6 @@
-"""Arrays in, from the bus loop; what the page shows out, to as many threads as look. No HTTP.
+"""Cycles in, from the bus loop; what the page shows out, to the threads of its server. No HTTP.
 
-The bus loop never waits here for anybody who looks: it leaves finished texts and goes on.
+The bus loop never waits for a client here: it leaves finished texts for them.
 """
 
 from __future__ import annotations
@@ -12,22 +12,21 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ...protocol.bank import remember, spread, totals
-from ...protocol.decode import Reading
+from ...protocol.bank import bank_facts, remember, totals
+from ...protocol.blocks import STALE_S
+from ...protocol.facts import cell_spread, facts
+from ...protocol.reading import Reading
 from ..json_lines import to_json
 
 SAMPLE_S, SAMPLES = 60.0, 360
-"""Six hours of lines, a point a minute."""
-
-ABSENT_CYCLES = 3
-"""A battery that was in none of so many cycles is no longer recent."""
+"""The charts of a battery show six hours, one point per minute."""
 
 LATE_S = 10.0
-"""Without a cycle for so long, the bus counts as gone."""
+"""Without a cycle for so long, the bus is silent and the bridge is not healthy."""
 
 
 class Board:
-    """The latest array, the last words of each battery, and the last hours."""
+    """The latest cycle, the latest reading of each battery, and the samples of the charts."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -36,40 +35,43 @@ class Board:
         self._array = "[]"
         self._event = "{}"
         self._heard: float | None = None
-        self._known: dict[str, Reading] = {}
-        self._seen: dict[str, int] = {}  # in which cycle each was
+        self._known: dict[str, tuple[float, Reading]] = {}  # when it was published, and what
         self._samples: deque[tuple[int, dict[str, list[float]]]] = deque(maxlen=SAMPLES)
         self._sampled = -SAMPLE_S
         self._state: dict[str, Any] = {}
 
     def publish(self, cycle: list[Reading]) -> None:
-        """Show a cycle to everybody who looks."""
-        array = to_json(cycle)
-        event = f'{{"bank": {json.dumps(totals(cycle))}, "batteries": {array}}}'
+        """Show a cycle to all clients."""
         now = self._clock()
         with self._changed:
-            self._array, self._event, self._heard = array, event, now
-            for reading in cycle:
-                remember(self._known, reading["battery_id"], reading)
-                remember(self._seen, reading["battery_id"], self._cycles)
             if now - self._sampled >= SAMPLE_S:
                 self._sampled = now
-                self._samples.append(
-                    (cycle[0]["time"], {r["battery_id"]: _sample(r) for r in cycle})
-                )
+                sample = {each["battery_id"]: _sample(each) for each in cycle}
+                self._samples.append((cycle[0]["time"], sample))
+        array, bank = to_json(cycle), totals(cycle)
+        event = {
+            "bank": {**bank, **bank_facts(bank)},
+            "facts": {each["battery_id"]: facts(each) for each in cycle},
+            "sample": self._samples[-1],
+        }
+        text = f'{json.dumps(event)[:-1]}, "batteries": {array}}}'
+        with self._changed:
+            self._array, self._event, self._heard = array, text, now
+            for reading in cycle:
+                remember(self._known, reading["battery_id"], (now, reading))
             self._cycles += 1
             self._changed.notify_all()
 
     def tell(self, **state: Any) -> None:
-        """How the bridge is: broker, counters; JSON-ready."""
+        """Take the state of the bridge, broker and counters; JSON-ready."""
         self._state = state
 
     def array(self) -> str:
-        """The latest array, as JSON."""
+        """The readings of the latest cycle, as JSON."""
         return self._array
 
     def health(self) -> dict[str, Any]:
-        """How the bridge is; ``healthy`` is whether a cycle came in the last 10 s."""
+        """The state of the bridge; ``healthy`` is whether a cycle came in the last 10 s."""
         heard = self._heard
         age = None if heard is None else round(self._clock() - heard, 1)
         healthy = age is not None and age < LATE_S
@@ -78,28 +80,33 @@ class Board:
         )
 
     def recent(self) -> list[Reading]:
-        """The last words of each battery that was in one of the last cycles, by its number."""
-        if not self.health()["healthy"]:
-            return []
+        """The latest readings of the batteries that are not stale, by battery number."""
+        now = self._clock()
         with self._changed:
-            found = [
-                reading
-                for battery_id, reading in self._known.items()
-                if self._cycles - self._seen[battery_id] <= ABSENT_CYCLES
-            ]
-        return sorted(found, key=lambda reading: int(reading["battery_number"]))
+            found = [each for heard, each in self._known.values() if now - heard < STALE_S]
+        return sorted(found, key=lambda reading: reading["battery_number"])
+
+    def stale(self) -> dict[str, int]:
+        """The batteries that are stale: seconds since the latest reading, by battery_id."""
+        now = self._clock()
+        with self._changed:
+            ages = {name: now - heard for name, (heard, _) in self._known.items()}
+        return {name: round(age) for name, age in ages.items() if age >= STALE_S}
 
     def past(self) -> str:
-        """What a page needs that has just been opened, as JSON."""
+        """What a client needs that has just connected, as JSON."""
         with self._changed:
-            return json.dumps({"known": list(self._known.values()), "samples": list(self._samples)})
+            known = [reading for _, reading in self._known.values()]
+            samples = list(self._samples)
+        found = {each["battery_id"]: facts(each) for each in known}
+        return json.dumps({"known": known, "facts": found, "samples": samples})
 
     def wait(self, seen: int, timeout_s: float) -> tuple[int, str]:
-        """The number and the text of the latest cycle, once it is not the one that was seen."""
+        """The number and the text of the latest cycle, once its number is not ``seen``."""
         with self._changed:
             self._changed.wait_for(lambda: self._cycles != seen, timeout_s)
             return self._cycles, self._event
 
 
 def _sample(reading: Reading) -> list[float]:
-    return [reading["battery_soc"], reading["battery_current"], spread(reading)]
+    return [reading["battery_soc"], reading["battery_current"], cell_spread(reading)]

@@ -1,27 +1,40 @@
-"""The latest readings and our own counters in, Prometheus' text format out.
+"""The latest readings and the bridge's counters in, Prometheus' text format out.
 
-What a metric is called follows from the field table: the key, and the unit in Prometheus'
-base units.  prometheus-client is imported nowhere else.
+The name of a metric follows from the field table: the key, and Prometheus' base unit for the
+unit.  prometheus-client is imported nowhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ...protocol.decode import Reading
-from ...protocol.fields import ALARM_STATES, FIELDS, TIME, Derived, Field
-from ...protocol.values import BitOf, Choice, Hex, Letter, Numbers, Probes, Serial, WorstAlarm
+from ...protocol.fields import ALARM_STATES, FIELDS, HYPOTHESIS, TIME, Derived, Field
+from ...protocol.values import (
+    BitOf,
+    Celsius,
+    Choice,
+    Hex,
+    Letter,
+    Numbers,
+    Probes,
+    Serial,
+    Tenths,
+    View,
+    Whole,
+    WorstAlarm,
+    assert_never,
+)
 from .board import Board
 
 KIND = "text/plain; version=0.0.4; charset=utf-8"
 LABEL = "battery_id"
 
-# The base unit, and how many of a field's make one.
+# The base unit, and how many of a field's units make one of it.
 _UNITS = {
     "": ("", 1),
     "V": ("_volts", 1),
@@ -35,98 +48,111 @@ _IN_INFO = ("battery_number", "software_version", "hardware_version")
 
 
 def metrics(board: Board) -> str:
-    """The page of a scrape."""
+    """The answer to a scrape."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Latest(board))
     return generate_latest(registry).decode()
 
 
 class _Latest(Collector):
-    """What is there at the moment of a scrape."""
+    """The state at the moment of a scrape."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
 
     def collect(self) -> Iterator[Metric]:
-        readings = self._board.recent()
-        info = GaugeMetricFamily("eflex_battery_info", "who it is", labels=(LABEL, *_IN_INFO))
+        readings: list[Mapping[str, Any]] = list(self._board.recent())
+        info = GaugeMetricFamily(
+            "eflex_battery_info", "number and versions of a battery", labels=(LABEL, *_IN_INFO)
+        )
         for reading in readings:
             info.add_metric([reading[LABEL], *(str(reading[key]) for key in _IN_INFO)], 1)
         yield info
         for field in FIELDS:
             if field.key not in _IN_INFO and not isinstance(field.value, (Serial, Letter, Hex)):
-                yield _family(field, [each for each in readings if field.key in each])
+                yield _family(field, readings)
         yield from _counters(self._board.health())
 
 
-def _family(field: Field | Derived, readings: list[Reading]) -> Metric:
+def _family(field: Field | Derived, readings: list[Mapping[str, Any]]) -> Metric:
     """One field of all batteries."""
-    value, help_text = field.value, field.meaning
     unit, divisor = _UNITS[field.unit]
-    name = f"eflex_{field.key}{unit}"
+    name, help_text = f"eflex_{field.key}{unit}", field.meaning
     labels: tuple[str, ...] = (LABEL,)
-    if field.key == TIME:
-        name = "eflex_last_frame_timestamp_seconds"
-    elif isinstance(value, (Numbers, Probes)):
-        label = "cell" if isinstance(value, Numbers) else "probe"
-        name, labels = f"eflex_{field.key.removesuffix('s')}{unit}", (LABEL, label)
-        help_text = f"{help_text}, each"
-    elif isinstance(value, WorstAlarm):
-        labels, help_text = (LABEL, "level"), f"{help_text}; 1 for the one that holds"
-    elif isinstance(value, Choice):
-        help_text = f"1 for {value.words[1]}, 0 for {value.words[0]}"
+    match field.value:
+        case Whole() if field.key == TIME:
+            name = "eflex_last_frame_timestamp_seconds"
+        case Numbers():
+            name, labels = f"eflex_{field.key.removesuffix('s')}{unit}", (LABEL, "cell")
+            help_text = f"{help_text}, each"
+        case Probes():
+            name, labels = f"eflex_{field.key.removesuffix('s')}{unit}", (LABEL, "probe")
+            help_text = f"{help_text}, each"
+        case WorstAlarm():
+            labels, help_text = (LABEL, "level"), f"{help_text}; 1 for the present one"
+        case Choice() as choice:
+            help_text = f"1 for {choice.words[1]}, 0 for {choice.words[0]}"
+    if field.evidence == HYPOTHESIS:
+        help_text = f"{help_text}; a hypothesis"
     family = GaugeMetricFamily(name, help_text, labels=labels)
     for reading in readings:
-        for more, number in _samples(field, reading[field.key]):
+        for more, number in _samples(field.value, reading[field.key]):
             family.add_metric([reading[LABEL], *more], number / divisor)
     return family
 
 
-def _samples(field: Field | Derived, shown: Any) -> Iterator[tuple[list[str], float]]:
-    """The numbers of a value, each with its further labels."""
-    value = field.value
-    if isinstance(value, Numbers):
-        yield from (([str(number)], each) for number, each in enumerate(shown, 1))
-    elif isinstance(value, Probes):
-        yield from (([probe], each) for probe, each in shown.items() if each is not None)
-    elif isinstance(value, WorstAlarm):
-        yield from (([level], float(level == shown)) for level in ALARM_STATES)
-    elif isinstance(value, Choice):
-        yield [], value.words.index(shown)
-    elif isinstance(value, BitOf):
-        yield [], float(shown)
-    else:
-        yield [], shown
+def _samples(kind: View, shown: Any) -> list[tuple[list[str], float]]:
+    """The numbers of a value, each with its further labels; none for a text."""
+    found: list[tuple[list[str], float]]
+    match kind:
+        case Numbers():
+            found = [([str(number)], each) for number, each in enumerate(shown, 1)]
+        case Probes():
+            found = [([probe], each) for probe, each in shown.items() if each is not None]
+        case WorstAlarm():
+            found = [([level], float(level == shown)) for level in ALARM_STATES]
+        case Choice() as choice:
+            found = [([], choice.words.index(shown))]
+        case Whole() | Tenths() | Celsius() | BitOf():
+            found = [([], float(shown))]
+        case Serial() | Letter() | Hex():
+            found = []
+        case _:
+            assert_never(kind)
+    return found
 
 
 def _counters(health: dict[str, Any]) -> Iterator[Metric]:
-    """Ours: what the bridge says of itself, once it has said it."""
-    if "frames" not in health:
-        return
+    """The bridge's own counters, once it has told them."""
     name = "eflexcan2mqtt"
-    yield CounterMetricFamily(f"{name}_frames", "frames of batteries read", health["frames"])
-    yield CounterMetricFamily(f"{name}_cycles", "battery cycles seen", health["cycles"])
-    dropped = CounterMetricFamily(
-        f"{name}_dropped_blocks", "halves of bursts that were not whole", labels=["reason"]
-    )
-    for reason, count in health["dropped"].items():
-        dropped.add_metric([reason], count)
-    yield dropped
-    yield CounterMetricFamily(
-        f"{name}_receive_overflows",
-        "frames that came faster than they were read",
-        health["overflows"],
-    )
-    yield CounterMetricFamily(
-        f"{name}_broker_reconnects",
-        "connections to the broker after the first",
-        max(0, health["connections"] - 1),
-    )
-    yield GaugeMetricFamily(
-        f"{name}_broker_connected",
-        "1 while the broker is there",
-        float(health["broker"] == "connected"),
-    )
-    yield GaugeMetricFamily(
-        f"{name}_waiting_arrays", "arrays that the broker has not acknowledged", health["waiting"]
-    )
+    if "frames" in health:
+        yield CounterMetricFamily(f"{name}_frames", "frames of batteries read", health["frames"])
+        yield CounterMetricFamily(f"{name}_cycles", "battery cycles seen", health["cycles"])
+        dropped = CounterMetricFamily(
+            f"{name}_dropped_blocks", "blocks that were not complete", labels=["reason"]
+        )
+        for reason, count in health["dropped"].items():
+            dropped.add_metric([reason], count)
+        yield dropped
+    if "overflows" in health:
+        yield CounterMetricFamily(
+            f"{name}_receive_overflows",
+            "frames lost because they came faster than they were read",
+            health["overflows"],
+        )
+    if "broker" in health:
+        yield CounterMetricFamily(
+            f"{name}_broker_reconnects",
+            "connections to the broker after the first",
+            max(0, health["connections"] - 1),
+        )
+        yield GaugeMetricFamily(
+            f"{name}_broker_connected",
+            "1 while connected to the broker",
+            float(health["broker"] == "connected"),
+        )
+        yield GaugeMetricFamily(
+            f"{name}_waiting_arrays",
+            "arrays that the broker has not acknowledged",
+            health["waiting"],
+        )

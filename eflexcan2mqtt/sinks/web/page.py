@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...protocol.decode import Reading
+from ...protocol.reading import Reading
 from .. import Sink
 from .board import Board
-from .server import Web
+from .server import PageServer
 
 
 class Page(Sink):
@@ -20,7 +20,7 @@ class Page(Sink):
     def __init__(self, host: str, port: int, health: Callable[[], dict[str, Any]]) -> None:
         self._health = health
         self._board = Board()
-        self._server = Web(host, port, self._board)
+        self._server = PageServer(host, port, self._board)
         self._server.start()
 
     def publish(self, cycle: list[Reading]) -> None:

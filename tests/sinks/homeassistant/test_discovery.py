@@ -10,11 +10,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from eflexcan2mqtt.protocol.fields import FIELDS, STAGES
+from eflexcan2mqtt.protocol.array import array_of
+from eflexcan2mqtt.protocol.fields import FIELDS, STAGES, shown
 from eflexcan2mqtt.settings.schema import HomeAssistant, Mqtt
 from eflexcan2mqtt.sinks.homeassistant.discovery import Discovery
 from eflexcan2mqtt.sinks.mqtt.sink import MqttSink
-from tests.support.bank import EXAMPLE, published, sent
+from tests.support.bank import EXAMPLE, decoded, sent
 from tests.support.broker import wait_until
 from tests.support.program import mqtt_ini
 
@@ -23,9 +24,9 @@ CONFIG = f"homeassistant/device/eflex_{SERIAL}/config"
 BANK_CONFIG = "homeassistant/device/eflex_bank/config"
 
 
-def one_battery(stage="extended"):
-    """An array of one battery."""
-    return published(sent(1), stage)[0]
+def one_battery():
+    """A cycle of one battery."""
+    return decoded(sent(1))[0]
 
 
 def told(cycle, stage="extended", topic=Mqtt.topic, interval=0.0, **settings):
@@ -37,7 +38,7 @@ def told(cycle, stage="extended", topic=Mqtt.topic, interval=0.0, **settings):
 
 def components(stage="extended", **settings):
     """Those of a battery that are shown, by name."""
-    found = told(one_battery(stage), stage, **settings)[CONFIG]["components"]
+    found = told(one_battery(), stage, **settings)[CONFIG]["components"]
     return {key: each for key, each in found.items() if len(each) > 1}
 
 
@@ -63,8 +64,14 @@ def test_each_battery_also_gets_its_object_and_the_array_stays(sink, broker, sub
     cycle = one_battery()
     sink().publish(cycle)
     wait_until(lambda: subscriber.payloads() and subscriber.payloads(f"eflexbatteries/{SERIAL}"))
-    assert subscriber.payloads() == [json.dumps(cycle).encode()]
-    assert subscriber.payloads(f"eflexbatteries/{SERIAL}") == [json.dumps(cycle[0]).encode()]
+    array = array_of("extended")(cycle)
+    assert subscriber.payloads() == [json.dumps(array).encode()]
+    assert json.loads(subscriber.payloads(f"eflexbatteries/{SERIAL}")[0]) == {
+        **array[0],
+        "power": -15.9,
+        "cell_spread": 0,
+        "problem": False,
+    }
     assert not [
         topic
         for topic, _, retained in subscriber.messages
@@ -129,7 +136,7 @@ def test_they_come_again_when_home_assistant_starts(sink, broker, subscribe):
 
 
 def test_a_silent_battery_is_not_told_of_again():
-    cycle = published([*sent(1), *sent(2, battery_id="2211054F0002")], "extended")[0]
+    cycle = decoded([*sent(1), *sent(2, battery_id="2211054F0002")])[0]
     discovery = Discovery(HomeAssistant(discovery=True), Mqtt())
     assert len(list(discovery.untold(cycle))) == 3
     discovery.again()
@@ -139,7 +146,7 @@ def test_a_silent_battery_is_not_told_of_again():
 def test_a_battery_with_new_software_is_told_of_again():
     discovery = Discovery(HomeAssistant(discovery=True), Mqtt())
     assert len(list(discovery.untold(one_battery()))) == 2
-    updated = published(sent(1, software_version=4007), "extended")[0]
+    updated = decoded(sent(1, software_version=4007))[0]
     ((topic, payload),) = discovery.untold(updated)
     assert topic == CONFIG
     assert json.loads(payload)["device"]["sw_version"] == "4007"
@@ -167,7 +174,7 @@ def test_every_field_of_a_stage_has_its_entities_or_is_in_the_device(stage):
         re.sub(r"_\d+$", "", key) if key.startswith(("cell_v", "temps")) else key
         for key in components(stage)
     }
-    for key in one_battery(stage)[0]:
+    for key in (each.key for each in shown(stage)):
         if key not in ("battery_id", "software_version", "hardware_version"):
             assert key in keys, key
 
@@ -182,7 +189,7 @@ def test_what_is_guessed_or_without_a_unit_makes_no_statistics():
 
 def test_no_template_can_say_nothing():
     """What is not there is None; an empty text would leave the old value."""
-    for config in told(one_battery("experimental"), "experimental").values():
+    for config in told(one_battery(), "experimental").values():
         for each in config["components"].values():
             if "value_template" in each:
                 assert each["value_template"].endswith("| default(none) }}")
@@ -200,7 +207,7 @@ def test_the_cells_are_there_as_wanted(cells, count, off):
 
 
 def test_what_other_settings_would_show_is_taken_away():
-    found = told(one_battery("documented"), "documented", cells="none")[CONFIG]["components"]
+    found = told(one_battery(), "documented", cells="none")[CONFIG]["components"]
     gone = {key: each for key, each in found.items() if len(each) == 1}
     assert gone["cell_voltages_1"] == {"platform": "sensor"}
     assert gone["charge_relay_status"] == {"platform": "binary_sensor"}

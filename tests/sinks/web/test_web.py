@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from eflexcan2mqtt.protocol.bank import MOST_KNOWN
+from eflexcan2mqtt.sinks.web.answers import names_this_host
 from eflexcan2mqtt.sinks.web.board import LATE_S, SAMPLES, Board
-from eflexcan2mqtt.sinks.web.server import MOST_STREAMS, Web, _means_us
-from tests.support.bank import EXAMPLE
+from eflexcan2mqtt.sinks.web.server import MOST_STREAMS, PageServer
+from tests.support.bank import FULL
 from tests.support.broker import free_port, wait_until
 from tests.support.program import mqtt_ini, reads
 
@@ -44,11 +45,12 @@ def board(clock):
 @pytest.fixture
 def port(board):
     """The port of a page that shows the board."""
-    web = Web("127.0.0.1", free_port(), board)
-    web.start()
-    wait_until(lambda: listens(web._address[1]), "the page")
-    yield web._address[1]
-    web.close()
+    number = free_port()
+    server = PageServer("127.0.0.1", number, board)
+    server.start()
+    wait_until(lambda: listens(number), "the page")
+    yield number
+    server.close()
 
 
 def listens(port):
@@ -80,8 +82,8 @@ def events(port, count):
 
 def test_the_latest_array_is_there_as_it_was_published(board, port):
     assert ask(port, "/batteries.json")[2] == "[]"
-    board.publish(EXAMPLE)
-    assert ask(port, "/batteries.json")[2] == json.dumps(EXAMPLE)
+    board.publish(FULL)
+    assert ask(port, "/batteries.json")[2] == json.dumps(FULL)
 
 
 def test_the_page_needs_nothing_from_elsewhere(port):
@@ -93,7 +95,7 @@ def test_the_page_needs_nothing_from_elsewhere(port):
 
 def test_health_says_whether_a_cycle_came_in_the_last_ten_seconds(board, clock, port):
     assert ask(port, "/health")[0] == 503
-    board.publish(EXAMPLE)
+    board.publish(FULL)
     board.tell(broker="connected", frames=54)
     clock.now += LATE_S - 1
     status, headers, text = ask(port, "/health")
@@ -111,39 +113,79 @@ def test_health_says_whether_a_cycle_came_in_the_last_ten_seconds(board, clock, 
 
 
 def test_events_begin_with_the_past_and_bring_each_cycle_once(board, port):
-    board.publish(EXAMPLE)
+    board.publish(FULL)
     found = events(port, 4)
     assert [name for name, _ in found] == ["past", "cycle", "health", "health"]
-    assert found[0][1]["known"] == EXAMPLE
-    assert found[0][1]["samples"][0][1][EXAMPLE[0]["battery_id"]] == [71, -0.3, 0]
-    assert found[1][1]["batteries"] == EXAMPLE
-    assert found[1][1]["bank"]["batteries_present"] == len(EXAMPLE)
+    assert found[0][1]["known"] == FULL
+    assert found[0][1]["samples"][0][1][FULL[0]["battery_id"]] == [71, -0.3, 0]
+    assert found[1][1]["batteries"] == FULL
+    assert found[1][1]["bank"]["batteries_present"] == len(FULL)
 
 
-def test_a_battery_that_is_silent_is_remembered_with_its_last_words(board):
-    board.publish(EXAMPLE)
-    board.publish(EXAMPLE[1:])
+def test_a_cycle_brings_what_follows_from_it_so_that_the_page_decides_nothing(board, port):
+    cells = [3300] * 15 + [3270]
+    board.publish([{**FULL[0], "cell_voltages": cells, "alarm_status": "1"}])
+    past, cycle = (event for _, event in events(port, 2))
+    assert past["facts"] == cycle["facts"]
+    assert cycle["facts"][FULL[0]["battery_id"]] == {
+        "power": -15.9,
+        "flow": "at rest",
+        "cell_spread": 30,
+        "cell_median": 3300.0,
+        "marked_cells": {"16": "lowest"},
+        "alarm": "level 1: relays open",
+        "problem": True,
+        "warning": False,
+        "relays": "closed",
+    }
+    assert cycle["bank"]["flow"] == "at rest"
+    assert cycle["bank"]["problem"] is True
+
+
+def test_a_sample_of_the_charts_is_taken_each_minute(board, clock, port):
+    for seconds in range(121):
+        board.publish([{**FULL[0], "time": seconds}])
+        clock.now += 1
+    past, cycle = (event for _, event in events(port, 2))
+    assert [time for time, _ in past["samples"]] == [0, 60, 120]
+    assert cycle["sample"] == past["samples"][-1]
+
+
+def test_a_battery_without_a_reading_for_three_seconds_is_stale(board, clock, port):
+    board.publish(FULL)
+    clock.now += 2.9
+    assert board.stale() == {}
+    board.publish(FULL[1:])
+    clock.now += 0.1
+    [(name, health)] = events(port, 3)[2:]
+    assert (name, health["stale"]) == ("health", {FULL[0]["battery_id"]: 3})
+
+
+def test_a_stale_battery_is_remembered_with_its_last_reading(board):
+    board.publish(FULL)
+    board.publish(FULL[1:])
     assert {r["battery_number"] for r in json.loads(board.past())["known"]} == {1, 2, 3}
-    assert json.loads(board.array()) == EXAMPLE[1:]
+    assert json.loads(board.array()) == FULL[1:]
 
 
-def test_a_battery_leaves_the_metrics_after_three_cycles_without_it(board, port):
-    board.publish(EXAMPLE)
-    for _ in range(2):
-        board.publish(EXAMPLE[1:])
+def test_a_stale_battery_leaves_the_metrics(board, clock, port):
+    board.publish(FULL)
+    clock.now += 2.9
+    board.publish(FULL[1:])
     assert ask(port, "/metrics")[2].count("\neflex_battery_soc_ratio{") == 3
-    board.publish(EXAMPLE[1:])
+    clock.now += 0.1
     assert ask(port, "/metrics")[2].count("\neflex_battery_soc_ratio{") == 2
 
 
-def test_a_silent_bus_leaves_the_metrics(board, clock, port):
-    board.publish(EXAMPLE)
-    clock.now += LATE_S
-    assert "eflex_battery_soc_ratio{" not in ask(port, "/metrics")[2]
+def test_the_metrics_without_a_broker_have_no_counters_of_it(board, port):
+    board.tell(frames=54, cycles=1, dropped={"incomplete": 2})
+    text = ask(port, "/metrics")[2]
+    assert "eflexcan2mqtt_frames_total 54.0" in text
+    assert "broker" not in text
 
 
 def test_the_metrics_are_in_base_units(board, port):
-    board.publish(EXAMPLE[:1])
+    board.publish(FULL[:1])
     lines = ask(port, "/metrics")[2].splitlines()
     battery = 'battery_id="2299075F9999"'
     for line in (
@@ -159,7 +201,7 @@ def test_the_metrics_are_in_base_units(board, port):
 def test_what_is_remembered_is_bounded(board, clock):
     for number in range(3 * SAMPLES):
         clock.now += 60
-        board.publish([{**EXAMPLE[0], "battery_id": f"2211054F{number:04d}", "time": number}])
+        board.publish([{**FULL[0], "battery_id": f"2211054F{number:04d}", "time": number}])
     past = json.loads(board.past())
     assert len(past["samples"]) == SAMPLES
     assert past["samples"][-1][0] == 3 * SAMPLES - 1
@@ -196,7 +238,7 @@ def test_a_page_elsewhere_cannot_ask_by_its_own_name(port, host):
     "host", ["127.0.0.1:8080", "localhost", "[::1]:80", "192.168.1.5", socket.gethostname()]
 )
 def test_our_own_names_are_good(host):
-    assert _means_us(host)
+    assert names_this_host(host)
 
 
 def test_the_policy_lets_nothing_run_but_what_is_in_the_page(port):
@@ -220,7 +262,7 @@ def test_nonsense_does_no_harm(port, nonsense):
     assert ask(port, "/batteries.json")[0] == 200
 
 
-def test_somebody_who_dawdles_is_cut_off(port):
+def test_a_slow_client_is_disconnected(port):
     """Not even a byte now and then keeps a connection."""
     begun = time.monotonic()
     with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
