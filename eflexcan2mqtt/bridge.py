@@ -33,22 +33,19 @@ class Bridge:
         self._cycle = Cycle()
         self._publish = publish
         self._warned: set[tuple[int, str]] = set()  # battery and field
+        self._heard = 0  # frames at the last silent second
+        self._silent_s = 0
 
     def run(self, events: Iterable[Event]) -> None:
         """Take events until there are no more; the last cycle is published, too."""
-        silent = heard = 0
         for event in self.assembler.events(events):
-            if event is Silence.SECOND:
-                # Any frame breaks a silence, also one that begins or completes nothing.
-                silent = silent + 1 if self.assembler.frames == heard else 1
-                heard = self.assembler.frames
-                if silent == SILENT_TICKS:
-                    self._wrap(self._cycle.close())
-            elif isinstance(event, Start):
-                if ended := self._cycle.start(event.battery):
-                    self._wrap(ended)
-            else:
-                self._add(event)
+            match event:
+                case Silence():
+                    self._hear_silence()
+                case Start(battery):
+                    self._wrap(self._cycle.start(battery))
+                case Record():
+                    self._add(event)
         self._wrap(self._cycle.close())
 
     def counters(self) -> dict[str, Any]:
@@ -63,6 +60,13 @@ class Bridge:
         frames, cycles, dropped = self.counters().values()
         reasons = ", ".join(f"{count} {reason}" for reason, count in dropped.items())
         return f"frames: {frames}, cycles: {cycles}, dropped blocks: {reasons or 'none'}"
+
+    def _hear_silence(self) -> None:
+        # Any frame breaks a silence, also one that begins or completes nothing.
+        heard, self._heard = self._heard, self.assembler.frames
+        self._silent_s = self._silent_s + 1 if heard == self._heard else 1
+        if self._silent_s == SILENT_TICKS:
+            self._wrap(self._cycle.close())
 
     def _add(self, record: Record) -> None:
         try:
@@ -81,5 +85,6 @@ class Bridge:
         if cycle:
             self.cycles += 1
             self.present = len(cycle)
-            log.debug("cycle of %d batteries; %s", len(cycle), self.summary())
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("cycle of %d batteries; %s", len(cycle), self.summary())
             self._publish(cycle)
