@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +15,12 @@ from typing import NoReturn
 
 from . import __version__
 from .protocol.bank import BANK
-from .protocol.blocks import BATTERIES
 from .protocol.fields import STAGES
 from .protocol.values import Serial
 from .sinks import MQTT, OUTPUTS
-from .sources import BUS, RECORDING, SIMULATOR, Input
+from .sources import BUS, DEFAULT_BATTERIES, RECORDING, Input, parse_input
 
 PROGRAM = "eflexcan2mqtt"
-DEFAULT_BATTERIES = 14
 
 
 @dataclass(frozen=True)
@@ -220,20 +217,10 @@ def _add_aliases(parser: argparse.ArgumentParser) -> None:
 
 
 def _source(text: str) -> Input:
-    kind, _, name = text.partition(":")
-    if kind == BUS:
-        return Input(BUS, name)
-    if kind == SIMULATOR:
-        if name and not (name.isdecimal() and int(name) in BATTERIES):
-            raise argparse.ArgumentTypeError(
-                f"'{text}': expected {BATTERIES[0]} to {BATTERIES[-1]} batteries"
-            )
-        return Input(SIMULATOR, name or str(DEFAULT_BATTERIES))
-    if not text:
-        raise argparse.ArgumentTypeError("expected can, simulator, a file or -")
-    if re.fullmatch(r"v?can\d+", text) and not Path(text).exists():
-        raise argparse.ArgumentTypeError(f"'{text}': no such file; did you mean 'can:{text}'?")
-    return Input(RECORDING, text)
+    try:
+        return parse_input(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _battery(text: str) -> str:

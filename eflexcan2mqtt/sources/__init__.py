@@ -6,14 +6,17 @@ one.  It either heals itself for ever (a bus) or ends (a recording).
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
-from ..protocol.blocks import Event
+from ..protocol.blocks import BATTERIES, Event
 
 BUS, SIMULATOR, RECORDING = "can", "simulator", "recording"
+DEFAULT_BATTERIES = 14
 
 
 class Input(NamedTuple):
@@ -24,6 +27,22 @@ class Input(NamedTuple):
 
     def __str__(self) -> str:
         return self.name if self.kind == RECORDING else ":".join(filter(None, self))
+
+
+def parse_input(text: str) -> Input:
+    """What ``--input`` names; raises ValueError saying what was expected."""
+    kind, _, name = text.partition(":")
+    if kind == BUS:
+        return Input(BUS, name)
+    if kind == SIMULATOR:
+        if name and not (name.isdecimal() and int(name) in BATTERIES):
+            raise ValueError(f"'{text}': expected {BATTERIES[0]} to {BATTERIES[-1]} batteries")
+        return Input(SIMULATOR, name or str(DEFAULT_BATTERIES))
+    if not text:
+        raise ValueError("expected can, simulator, a file or -")
+    if re.fullmatch(r"v?can\d+", text) and not Path(text).exists():
+        raise ValueError(f"'{text}': no such file; did you mean 'can:{text}'?")
+    return Input(RECORDING, text)
 
 
 @dataclass(frozen=True)
