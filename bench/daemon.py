@@ -1,4 +1,4 @@
-"""The whole program, from a log to a broker: as source and frozen."""
+"""The whole program, from a recording to a broker, from source and frozen."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ STARTS = 5
 TURNS = 3
 LIVE_S = 5.0
 FROZEN_AGAINST_SOURCE = 1.5
-"""Both run the same bytecode; what may differ is how they were built."""
+"""Both run the same bytecode; only how Python was built may differ."""
 
 
 def measure() -> Part:
-    """CPU, memory and the time to READY of both."""
+    """Measure CPU, memory and the time to READY of both."""
     rows: list[tuple[object, ...]] = []
     costs: dict[str, float] = {}
     with running.broker() as (broker, folder):
@@ -32,9 +32,9 @@ def measure() -> Part:
             starts, (share, held) = [_start(call) for _ in range(STARTS)], _live(call)
             rows.append((program, costs[program], share, median(starts), held))
     return Part(
-        "The program: a log to a broker",
+        "The program: a recording to a broker",
         f"CPU time of the process for {CYCLES} cycles of {BATTERIES} batteries, read from a "
-        "candump log and published with QoS 2 as shipped, beyond that of its start; then the share "
+        "recording and published with QoS 2 as shipped, without that of its start; then the share "
         "of a core, and the memory, of the same bank simulated at its own pace; and the time from "
         f"exec to READY, the median of {STARTS}.",
         ("", "µs a frame", "% of a core", "start to READY, s", "RSS, MB"),
@@ -50,7 +50,7 @@ def measure() -> Part:
 
 
 def frame_cost(folder: Path, call: list[str], batteries: int, cycles: int) -> float:
-    """µs a frame beyond the start, played as fast as it goes; the best of a few."""
+    """µs a frame without the start, played as fast as possible; the best of a few."""
     short, long = (
         min(
             running.cost(

@@ -1,4 +1,4 @@
-"""A day of a bank, played as fast as it goes: does the memory grow?"""
+"""Does the memory grow in a day of a bank, played as fast as possible?"""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ LONGEST_S = 1800.0
 
 
 def measure(quick: bool) -> Part:
-    """The memory in each tenth of the day."""
+    """Measure the memory in each tenth of the day."""
     cycles = DAY // TENTHS if quick else DAY
     with running.broker() as (broker, folder):
         call = [sys.executable, str(MAIN), "-c", str(running.ini_of(folder, broker))]
         samples: list[list[float]] = [[] for _ in range(TENTHS)]
         until = time.monotonic() + LONGEST_S
         with running.ready([*call, "--input", f"simulator:{BATTERIES}", "--speed", "0"]) as program:
-            while (done := _cycles(program.told())) < cycles:
+            while (done := _cycles(program.notified())) < cycles:
                 assert time.monotonic() < until, f"{done} of {cycles} cycles in {LONGEST_S} s"
                 samples[done * TENTHS // cycles].append(running.memory(program.pid))
-    # A second may be longer than a tenth.
+    # A tenth that takes less than a second may have no sample.
     tenths = [median(each) if each else None for each in samples]
     known = [each for each in tenths if each]
-    assert len(known) >= ENOUGH, "too quick to be weighed"
+    assert len(known) >= ENOUGH, "too fast for enough samples"
     return Part(
         "A day: does the memory grow?",
         f"{cycles} cycles of {BATTERIES} batteries, simulated and published to a broker with QoS 2 "
-        "as fast as it goes; the median of each tenth.",
+        "as fast as possible; the median of each tenth.",
         ("tenth", *map(str, range(1, TENTHS + 1))),
         [("RSS, MB", *(f"{each:.2f}" if each else "" for each in tenths))],
         [
@@ -51,6 +51,6 @@ def measure(quick: bool) -> Part:
     )
 
 
-def _cycles(told: str) -> int:
-    found = re.search(r"(\d+) cycles", told)
+def _cycles(status: str) -> int:
+    found = re.search(r"(\d+) cycles", status)
     return int(found[1]) if found else 0

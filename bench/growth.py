@@ -27,7 +27,7 @@ BANKS = ((1, 1, 1000), (5, 1, 400), (20, 1, 100), (20, 5, 100))
 """How many banks and subscribers, and the cycles of each bank."""
 BANK = 14
 FLAT = 1.75
-"""Twenty processes on two cores take turns, and lose a bit with each."""
+"""Twenty processes on two cores lose some time whenever they take turns."""
 BANK_TURNS = 2
 ARRIVE_S = 60.0
 TURNS = 5
@@ -47,9 +47,9 @@ def batteries() -> Part:
             whole.append(frame_cost(folder, call, count, cycles))
     return Part(
         "Growth: batteries of a bank",
-        f"About {FRAMES} frames each: the pipeline alone, then the whole program from a log to a "
-        "broker. To hand an array over costs the same however long it is, and a small bank has "
-        "fewer frames to share that: so the cost of a frame falls towards that of a large bank.",
+        f"About {FRAMES} frames each: the pipeline alone, then the whole program from a recording "
+        "to a broker. Handing over an array costs about the same for any length, and a small bank "
+        "has fewer frames to share that: the cost of a frame falls with the size of the bank.",
         (
             "batteries",
             *("pipeline, µs a frame", "x that of one"),
@@ -82,8 +82,8 @@ def banks() -> Part:
     one = found[1, 1].frame
     return Part(
         "Growth: banks at one broker",
-        f"So many processes at once, each playing a bank of {BANK} as fast as it goes, with QoS 2, "
-        "to one mosquitto on the same machine, with so many subscribers of all of them.",
+        f"Several processes at once, each playing a bank of {BANK} as fast as possible, with QoS "
+        "2, to one mosquitto on the same machine, with subscribers of all of them.",
         (
             *("banks", "subscribers", "µs a frame", "x that of one"),
             *("broker, µs an array", "arrays a second"),
@@ -100,7 +100,7 @@ def banks() -> Part:
 
 
 class Together(NamedTuple):
-    """What it took: µs a frame in a bank's process, µs an array in the broker, arrays a second."""
+    """µs a frame in a bank's process, µs an array in the broker, and arrays a second."""
 
     frame: float
     broker: float
@@ -118,7 +118,7 @@ def _together(count: int, readers: int, cycles: int) -> Together:
         ]
 
         def play(each: int) -> tuple[float, float]:
-            """Until every subscriber has every array: CPU seconds of the banks, and seconds."""
+            """Play until every array has arrived; return the banks' CPU seconds, and seconds."""
             begun = time.monotonic()
             used = _played(running.log_of(folder, BANK, each), inis)
             for subscriber in subscribers:
@@ -138,9 +138,9 @@ def _together(count: int, readers: int, cycles: int) -> Together:
 
 
 def _played(log: Path, inis: list[Path]) -> float:
-    """CPU seconds of a process for each INI."""
+    """Play a recording with a process for each INI; the sum of their CPU seconds."""
     processes = [
-        running.began(
+        running.start(
             [sys.executable, str(MAIN), "-c", str(ini), "--input", str(log), "--speed", "0"]
         )
         for ini in inis
@@ -153,11 +153,11 @@ def _played(log: Path, inis: list[Path]) -> float:
 
 
 class _Subscriber:
-    """Takes the arrays of all banks, and counts them."""
+    """Subscribes to the arrays of all banks and counts them."""
 
     def __init__(self, broker: Broker, file: Path) -> None:
         self._file = file
-        # The broker's version is retained: it tells that we have subscribed.
+        # The broker's version is retained: once it arrives, the subscription works.
         topics = ("-t", "$SYS/broker/version", "-t", "eflex/+")
         command = ["mosquitto_sub", "-p", str(broker.port), "-q", "2", *topics, "-F", "%l"]
         with file.open("wb") as lines:
@@ -166,7 +166,7 @@ class _Subscriber:
         self.wait_for(1)
 
     def wait_for(self, count: int) -> None:
-        """So many more."""
+        """Wait until so many more have arrived."""
         self._seen += count
         until = time.monotonic() + ARRIVE_S
         while (seen := self._file.read_bytes().count(b"\n")) < self._seen:

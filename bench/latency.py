@@ -26,19 +26,19 @@ from .report import Claim, Part
 BATTERIES = 14
 ROUNDS = 150
 PAUSE_S = 0.05
-"""More often, and TCP on loopback would now and then hold an array back for an acknowledgement."""
+"""With a shorter pause, TCP sometimes delays an array until an acknowledgement arrives."""
 ARRAY_BYTES = 11_658
-"""Of 14 batteries with extended fields, but for a digit here and there."""
+"""14 batteries with extended fields, give or take a few digits."""
 READ_S = 0.01
-"""For the frames of a cycle but the last."""
+"""Time to read all frames of a cycle but the last."""
 ARRIVE_S = 10.0
 TOPIC = "eflexbatteries"
 AGAINST_PAHO = 6.0
-"""What decoding, the outbox and the pipe add to a bare publish of the same bytes: 3 to 4.5 here."""
+"""The limit for decoding, outbox and pipe together, against a bare publish of the same bytes."""
 
 
 def measure() -> Part:
-    """The bridge beside a bare paho client that publishes arrays of the same length."""
+    """Compare the bridge with a bare paho client that publishes as many bytes."""
     rows: list[tuple[object, ...]] = []
     medians: dict[tuple[str, int], float] = {}
     with running.broker() as (broker, folder):
@@ -95,17 +95,17 @@ def _bridge(folder: Path, broker: Broker, qos: int, arrived: Arrived) -> list[fl
     ini = running.ini_of(folder, broker, qos=qos)
     call = [sys.executable, str(MAIN), "-c", str(ini), "--input", "-", "--speed", "0"]
     with running.started(call) as program:
-        program.say(next(frames))
+        program.write(next(frames))
         until = time.monotonic() + ARRIVE_S
-        while "broker connected" not in program.told():
+        while "broker connected" not in program.notified():
             assert time.monotonic() < until, "no broker"
-            program.say("\n")
+            program.write("\n")
 
         def one_cycle() -> float:
-            program.say("".join(islice(frames, BATTERIES * FRAMES_PER_BURST - 1)))
+            program.write("".join(islice(frames, BATTERIES * FRAMES_PER_BURST - 1)))
             time.sleep(READ_S)
             sent = time.monotonic()
-            program.say(next(frames))
+            program.write(next(frames))
             return sent
 
         return _times(one_cycle, arrived)
@@ -130,7 +130,7 @@ def _bare(port: int, qos: int, arrived: Arrived) -> list[float]:
 
 
 def _times(send: Callable[[], float], arrived: Arrived) -> list[float]:
-    """The seconds between sending and arrival; the first rounds are to warm up."""
+    """The seconds between sending and arrival; the first rounds warm up and do not count."""
     times = []
     for _ in range(ROUNDS + 10):
         sent = send()

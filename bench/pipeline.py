@@ -122,7 +122,7 @@ def floor(frames: list[Frame], stage: str) -> int:
 
 
 def microseconds(work: Callable[[], int], frames: int) -> float:
-    """The CPU time of one run, by frame: what else the machine does is not ours."""
+    """The CPU time of one run for each frame, which other processes do not add to."""
     begun = time.process_time()
     work()
     return (time.process_time() - begun) / frames * 1e6

@@ -1,4 +1,4 @@
-"""What a part of the benchmark found: a table, a few words, and the claims that it must hold."""
+"""The result of one part of the benchmark: a table, a description, and the limits to meet."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDTH = 100
 
 @dataclass(frozen=True)
 class Claim:
-    """A figure with the limit it must keep: at most, or at least with ``least``."""
+    """A figure and its limit: an upper one, or with ``least`` a lower one."""
 
     what: str
     value: float
@@ -29,7 +29,7 @@ class Claim:
 
     @property
     def margin(self) -> float:
-        """How good it is: the higher the better, 1 and more is met."""
+        """How far from the limit it is: 1 or more is met, higher is better."""
         good, bad = (self.value, self.limit) if self.least else (self.limit, self.value)
         return good / bad if bad > 0 else float("inf")
 
@@ -51,11 +51,11 @@ class Part:
     claims: list[Claim] = field(default_factory=list)
 
     def margin(self) -> float:
-        """That of the worst claim."""
+        """The margin of the worst claim."""
         return min((each.margin for each in self.claims), default=float("inf"))
 
     def markdown(self) -> str:
-        """As a section, its table aligned so that it can be read as text, too."""
+        """The section in Markdown, with the table aligned to be readable as plain text."""
         rows = [self.header, *(tuple(map(_shown, row)) for row in self.rows)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(self.header))]
         lines = [_line(row, widths) for row in rows]
@@ -67,7 +67,7 @@ class Part:
 
 
 def machine() -> str:
-    """The machine this runs on, in a sentence."""
+    """Describe this machine in a sentence."""
     model = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", _read("/proc/cpuinfo"), re.MULTILINE)
     total = re.search(r"MemTotal:\s*(\d+)", _read("/proc/meminfo"))
     system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())

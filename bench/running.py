@@ -1,4 +1,4 @@
-"""The program as a process: source or frozen, started, weighed and ended."""
+"""The program as a process, from source or frozen: started, measured and ended."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.support.bank import FRAMES_PER_BURST, candump_line
 from tests.support.broker import Broker
 from tests.support.program import MAIN
 
-TELL_S = 30.0
+NOTIFY_S = 30.0
 END_S = 300.0
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
 def broker(*settings: str) -> Iterator[tuple[Broker, Path]]:
-    """A mosquitto, and a folder for what belongs to it."""
+    """A running mosquitto, and a folder for the files of this run."""
     with tempfile.TemporaryDirectory() as name:
         made = Broker(Path(name), *settings).start()
         try:
@@ -43,7 +43,7 @@ def release() -> Path:
 
 
 def programs(folder: Path) -> dict[str, list[str]]:
-    """How to call the program: as source, and frozen, unpacked into ``folder``."""
+    """The command lines of the program: from source, and frozen, unpacked into ``folder``."""
     with tarfile.open(release()) as archive:
         archive.extractall(folder, filter="data")
     [frozen] = folder.glob("eflexcan2mqtt_*/eflexcan2mqtt/eflexcan2mqtt")
@@ -60,7 +60,7 @@ def log_of(folder: Path, batteries: int, cycles: int) -> Path:
 
 
 def ini_of(folder: Path, broker: Broker, **settings: object) -> Path:
-    """The INI for that broker; the rest as it is shipped."""
+    """An INI for that broker; other settings as shipped."""
     shipped = MAIN.with_name("eflexcan2mqtt.ini").read_text()
     for key, value in {"hostname": "127.0.0.1", "port": broker.port, **settings}.items():
         shipped, count = re.subn(rf"(?m)^#? ?{key} =.*$", f"{key} = {value}", shipped)
@@ -71,57 +71,57 @@ def ini_of(folder: Path, broker: Broker, **settings: object) -> Path:
 
 
 def cpu(pid: int) -> float:
-    """Seconds that a process has used so far."""
+    """The CPU seconds that a process has used so far."""
     return cpu_in(Path(f"/proc/{pid}/stat").read_text())
 
 
 def cpu_in(stat: str) -> float:
-    """As ``cpu``, from what the kernel says of the process."""
+    """As ``cpu``, from the text of /proc/PID/stat."""
     after_name = stat.rpartition(")")[2].split()
     return (int(after_name[11]) + int(after_name[12])) / TICKS
 
 
 def memory(pid: int) -> float:
-    """What it holds, in MB."""
+    """The resident memory of a process, in MB."""
     return memory_in(Path(f"/proc/{pid}/status").read_text())
 
 
 def memory_in(status: str) -> float:
-    """As ``memory``, from what the kernel says of the process."""
+    """As ``memory``, from the text of /proc/PID/status."""
     return int(re.search(r"VmRSS:\s*(\d+)", status)[1]) / 1024  # type: ignore[index]
 
 
 def cost(command: list[str]) -> float:
     """The CPU seconds of a process, from its start to its end."""
-    return finished(began(command))
+    return finished(start(command))
 
 
-def began(command: list[str]) -> subprocess.Popen[str]:
-    """A process that will end by itself, for ``finished``."""
+def start(command: list[str]) -> subprocess.Popen[str]:
+    """Start a process that ends by itself; wait for it with ``finished``."""
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
 def finished(process: subprocess.Popen[str]) -> float:
-    """Wait for its end; the CPU seconds that it took."""
+    """Wait for a process to end; return the CPU seconds that it took."""
     assert process.stderr
     late = threading.Timer(END_S, process.kill)
     late.start()
-    told = process.stderr.read()
+    messages = process.stderr.read()
     _, status, used = os.wait4(process.pid, 0)
     late.cancel()
     process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, told
+    assert process.returncode == 0, messages
     return used.ru_utime + used.ru_stime
 
 
 class Running:
-    """A process that tells systemd how it is, with a folder for its spool; we are systemd."""
+    """The program as a service, with a folder for its spool; this class stands in for systemd."""
 
     def __init__(self, command: list[str]) -> None:
         address = f"eflexcan2mqtt-bench-{os.getpid()}-{time.monotonic_ns()}"
         self._systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._systemd.bind(f"\0{address}")
-        self._systemd.settimeout(TELL_S)
+        self._systemd.settimeout(NOTIFY_S)
         self._state = tempfile.TemporaryDirectory()  # its spool
         self._process = subprocess.Popen(
             command,
@@ -136,12 +136,12 @@ class Running:
         )
         self.pid = self._process.pid
 
-    def told(self) -> str:
-        """The next that it tells, about once a second."""
+    def notified(self) -> str:
+        """The next message to systemd; one comes about once a second."""
         return self._systemd.recv(1000).decode()
 
-    def say(self, lines: str) -> None:
-        """Lines for its stdin."""
+    def write(self, lines: str) -> None:
+        """Write lines to its stdin."""
         assert self._process.stdin
         self._process.stdin.write(lines)
         self._process.stdin.flush()
@@ -149,7 +149,7 @@ class Running:
     def end(self) -> None:
         self._process.terminate()
         try:
-            self._process.wait(TELL_S)
+            self._process.wait(NOTIFY_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -159,7 +159,7 @@ class Running:
 
 @contextmanager
 def started(command: list[str]) -> Iterator[Running]:
-    """The program, ended behind it."""
+    """The running program; ended when the context is left."""
     program = Running(command)
     try:
         yield program
@@ -169,8 +169,8 @@ def started(command: list[str]) -> Iterator[Running]:
 
 @contextmanager
 def ready(command: list[str]) -> Iterator[Running]:
-    """The program, once it has told that it is ready."""
+    """The running program, once it is ready."""
     with started(command) as program:
-        while "READY=1" not in program.told():
+        while "READY=1" not in program.notified():
             pass
         yield program
