@@ -3,7 +3,8 @@
 # make lint   ruff and mypy
 # make fuzz   the properties with many more examples; SEED=1
 # make dist   the release tarballs (as root; ARCHES=x86_64 for one of them)
-# make system-test   everything that needs a kernel and systemd, in an emulated machine (as root)
+# make system-test   everything that needs a kernel and systemd, in an emulated machine (as root);
+#                    SUITE=trixie for Debian 13
 # make bench   what it costs, into bench/RESULTS.md (20 minutes, as root)
 # make ha-test   a real Home Assistant shows the bank (needs Python 3.13)
 # make web-test   the page in a real Chromium, its metrics in a real Prometheus
@@ -52,9 +53,12 @@ dist:
 # Where the release that is tested and measured is made: what dist/ holds stays as it is.
 RELEASE = $(or $(EFLEX_SYSTEM_CACHE),$(HOME)/.cache/eflexcan2mqtt)/release
 
+# Debian 12 or, with trixie, 13.
+SUITE = bookworm
+
 system-test: $(VENV)/installed-test release
-	EFLEX_RELEASE=$(RELEASE) $(VENV)/bin/python -m pytest --override-ini addopts= -v -s \
-	  $(or $(TESTS),tests/system)
+	EFLEX_SYSTEM_SUITE=$(SUITE) EFLEX_RELEASE=$(RELEASE) $(VENV)/bin/python -m pytest \
+	  --override-ini addopts= -v -s $(or $(TESTS),tests/system)
 
 # BENCH=--quick is the gate of each commit: it takes minutes, and keeps bench/RESULTS.md as it is.
 BENCH = --results bench/RESULTS.md

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.system.machine import CommandError, MachineError
+from tests.support.machine import CommandError, MachineError
 
 from . import daemon, day, growth, latency, pipeline, service, socketcan
 from .report import WIDTH, Part, machine

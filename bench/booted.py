@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.system import machine as system
-from tests.system.machine import Machine
+from tests.support import machine as system
+from tests.support.machine import Machine
 
 CAN = "can0"
 """Its virtual interface, named as the shipped INI has it."""

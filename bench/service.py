@@ -12,7 +12,7 @@ from statistics import median, quantiles
 from eflexcan2mqtt.sources import simulator
 from eflexcan2mqtt.sources.simulator import CYCLE_S
 from tests.support.bank import FRAMES_PER_BURST
-from tests.system.machine import Machine
+from tests.support.machine import Machine
 
 from . import running
 from .booted import CAN, GUEST, booted

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import eflexcan2mqtt
 from eflexcan2mqtt.sources.socketcan import GATHER_S
-from tests.system import machine as system
-from tests.system.machine import CommandError, Machine
+from tests.support import machine as system
+from tests.support.machine import CommandError, Machine
 
 from .booted import CAN, GUEST, booted
 from .report import Claim, Part
@@ -118,7 +118,7 @@ def _put_programs(machine: Machine) -> tuple[str, str]:
                 shutil.copy(source, target)
     shutil.copytree(Path(eflexcan2mqtt.__file__).parent, folder / "eflexcan2mqtt")
     shutil.copy(GUEST / "read.py", folder)
-    shutil.copy(Path(system.__file__).with_name("burst.py"), folder)
+    shutil.copy(system.BURST, folder)
     # Its own disk is faster than the share.
     machine.run(f"cp -r /share/{folder.name} /root/bench", timeout=120)
     return "/root/bench/read.py", "/root/bench/burst.py"

@@ -13,6 +13,8 @@ from hypothesis import settings
 from .support.broker import Broker, Subscriber
 from .support.program import MAIN
 
+pytest_plugins = ("tests.support.leftovers",)
+
 # A busy machine is no bug.
 settings.register_profile("unhurried", deadline=None)
 settings.register_profile("long", deadline=None, max_examples=5000)
@@ -21,6 +23,10 @@ settings.load_profile("unhurried")
 # What a shell may have set for python, and systemd has not: buffers hide mistakes.
 for name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
     os.environ.pop(name, None)
+
+# In the programs that tests start, what is an error in the tests themselves; but not for what is
+# freed by the interpreter's end (its module is sys), as sockets of paho are.
+os.environ["PYTHONWARNINGS"] = "always::ResourceWarning,ignore::ResourceWarning:sys"
 
 
 @pytest.fixture
@@ -79,7 +85,8 @@ def start(tmp_path):
         if each.poll() is None:
             each.send_signal(signal.SIGCONT)
             each.kill()
-        each.communicate()
+        _, errors = each.communicate()
+        assert "ResourceWarning" not in (errors or "")
 
 
 @pytest.fixture
@@ -87,7 +94,7 @@ def run(tmp_path):
     """main.py to its end, in an empty folder."""
 
     def run(*arguments, timeout=30, **options):
-        return subprocess.run(
+        done = subprocess.run(
             [sys.executable, MAIN, *map(str, arguments)],
             cwd=tmp_path,
             text=True,
@@ -96,5 +103,7 @@ def run(tmp_path):
             check=False,
             **options,
         )
+        assert "ResourceWarning" not in done.stderr
+        return done
 
     return run

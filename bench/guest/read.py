@@ -1,8 +1,8 @@
 """One way of reading frames from an interface, and what it costs: runs inside the machine.
 
-``WAY INTERFACE WARM-UP COUNT``: reads the numbered frames of tests/system/burst.py, and prints as
-JSON, over COUNT frames behind the warm-up, the CPU time of this process (µs a frame), how many
-frames were lost among them, and how many came a second.
+``WAY INTERFACE WARM-UP COUNT``: reads the numbered frames of tests/support/guest/burst.py, and
+prints as JSON, over COUNT frames behind the warm-up, the CPU time of this process (µs a frame),
+how many frames were lost among them, and how many came a second.
 """
 
 from __future__ import annotations

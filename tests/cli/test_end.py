@@ -15,7 +15,7 @@ import pytest
 
 from eflexcan2mqtt import __version__
 from tests.support.broker import free_port, wait_until
-from tests.support.program import LOG, MAIN, STOP_S, mqtt_ini, stop
+from tests.support.program import LOG, MAIN, STOP_S, handles, mqtt_ini, stop
 
 
 def test_a_reader_that_has_seen_enough_ends_it_without_a_traceback(tmp_path):
@@ -153,10 +153,16 @@ SITUATIONS = ["bus absent", "broker absent", "broker frozen", "broker mute", "st
 SITUATIONS += ["fifo", "output blocked", "checking"]
 
 
+@pytest.fixture
+def mute():
+    """A port that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_a_signal_ends_it_within_two_seconds(start, broker, tmp_path, situation, number):
-    mute = socket.create_server(("127.0.0.1", 0))
+def test_a_signal_ends_it_within_two_seconds(start, broker, mute, tmp_path, situation, number):
     port = {
         "broker absent": free_port(),
         "broker mute": mute.getsockname()[1],
@@ -175,16 +181,11 @@ def test_a_signal_ends_it_within_two_seconds(start, broker, tmp_path, situation,
     elif situation != "bus absent":
         arguments += ["--input", "simulator"]
     process = start(*arguments, stdin=subprocess.PIPE)
-    if situation in ("fifo", "broker mute", "output blocked", "checking"):
-        time.sleep(2.0)
-    else:
-        process.stderr.readline()
-        time.sleep(1.0)
+    wait_until(lambda: handles(process, number), "a handler of the signal")
+    time.sleep(1.0)  # until it waits for what does not come
     if situation == "broker frozen":
         broker.freeze()
         time.sleep(1.5)
     assert stop(process, number) < STOP_S
     assert process.returncode == 0
     assert "Traceback" not in process.stderr.read()
-    broker.thaw()
-    mute.close()

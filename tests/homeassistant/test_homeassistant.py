@@ -10,10 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.support.bank_on_a_pipe import BATTERIES, Fed, readings
 from tests.support.broker import Broker, Subscriber
 from tests.support.program import MAIN, mqtt_ini
 
-from .bank_on_a_pipe import BATTERIES, Fed, readings
 from .expected import BATTERY, SWITCHED_OFF, bank
 from .hass import Hass
 

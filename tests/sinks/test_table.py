@@ -18,6 +18,7 @@ import urllib.request
 import pyte
 import pytest
 
+from eflexcan2mqtt.protocol.bank import MOST_KNOWN
 from eflexcan2mqtt.sinks.table import Table
 from tests.support.bank import EXAMPLE, FULL, decoded, sent
 from tests.support.broker import wait_until
@@ -87,13 +88,11 @@ def test_fifteen_batteries_and_the_bank_fit_a_terminal(terminal, columns):
     shown = terminal(
         "--input", "simulator:15", "--output", "table", "--fields", "extended", columns=columns
     )
-    wait_until(lambda: len(shown.rows()) == 15, "15 lines")
-    assert "15 of 15 batteries" in shown.text
-    assert "charging" in shown.text
-    for row in shown.rows():
-        assert len(re.findall("[▁▂▃▄▅▆▇█]", row)) == 16
-        assert re.search(r"\d{4} c\d+ +\d{4} c\d+ +\d+ +\d+\.\.\d+", row)
-        assert row.endswith("0s")
+    # Again and again: a look may fall into the midst of a redraw.
+    row = re.compile(r"[▁▂▃▄▅▆▇█]{16} +\d{4} c\d+ +\d{4} c\d+ +\d+ +\d+\.\.\d+ .*0s$")
+    wait_until(lambda: sum(bool(row.search(line)) for line in shown.rows()) == 15, "15 lines")
+    wait_until(lambda: "15 of 15 batteries" in shown.text, "the bank")
+    wait_until(lambda: "charging" in shown.text, "what the bank does")
     assert ("2210075E0968" in shown.text) == (columns == 120)
 
 
@@ -174,7 +173,9 @@ def test_a_bar_is_as_high_as_the_cell_is_far_from_the_median(mv, bar):
 def test_two_batteries_that_come_and_go_do_not_grow_it_for_ever():
     text = io.StringIO()
     table = Table(text)
-    for number in range(200):
+    for number in range(MOST_KNOWN + 10):
+        text.seek(0)
+        text.truncate()
         table.publish([{**FULL[0], "battery_id": f"2211054F{number:04d}"}])
-    last = text.getvalue().rpartition("eFlex bank")[2]
-    assert len(re.findall(r"2211054F\d{4}", last)) == 30
+    _of_the_bank, _names, *batteries = text.getvalue().splitlines()
+    assert len(batteries) == MOST_KNOWN

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from . import machine as system
-from .machine import Machine
+from tests.support import machine as system
+from tests.support.machine import Machine
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.machine import BURST, CommandError, Machine
+
 from .busoff import bus_off
-from .machine import CommandError, Machine
 
 HERE = Path(__file__).parent
 README = (HERE.parents[1] / "README.md").read_text()
@@ -234,9 +235,16 @@ def test_a_controller_in_bus_off_stays_there_without_restart_ms(bus: Machine):
     assert "NO-CARRIER" in text
 
 
+def test_a_bus_off_that_does_not_come_leaves_the_machine_running(bus: Machine):
+    """The debugger halts it; whatever happens, it lets go."""
+    with pytest.raises(TimeoutError):
+        bus_off(bus, "can9", within=3)
+    assert bus.run("echo alive").stdout == "alive\n"
+
+
 def test_vcan_carries_2000_frames_a_second(machine: Machine):
     """Sent and received by plain Python without a loss."""
-    program = machine.put(HERE / "burst.py")
+    program = machine.put(BURST)
     machine.run("ip link add vcan0 type vcan && ip link set vcan0 up")
     machine.job("burst", f"exec python3 {program} receive vcan0")
     machine.wait("grep -q '^ *vcan0 ' /proc/net/can/rcvlist_all")
@@ -253,7 +261,7 @@ def test_vcan_carries_2000_frames_a_second(machine: Machine):
 
 def test_the_bus_carries_250_evenly_spaced_frames_a_second(bus: Machine):
     """As 14 batteries send them.  The emulated controllers hold five frames: no bursts."""
-    program = bus.put(HERE / "burst.py")
+    program = bus.put(BURST)
     bus.job("burst", f"exec python3 {program} receive can0")
     bus.wait("grep -q '^ *can0 ' /proc/net/can/rcvlist_all")
     sent = bus.run(f"python3 {program} send can1 250 4").stdout

@@ -23,7 +23,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from eflexcan2mqtt.sinks.mqtt.sink import IN_FLIGHT
 from eflexcan2mqtt.sources import simulator
 from tests.support.bank import CYCLE_S, FRAMES_PER_BURST, START, candump_line, published
-from tests.support.broker import Broker, wait_until
+from tests.support.broker import wait_until
 from tests.support.program import MAIN
 
 BATTERIES = 3
@@ -81,10 +81,11 @@ def subscriber(tmp_path):
 
 
 @pytest.mark.parametrize("seed", [int(os.environ.get("EFLEX_SEED", "1"))])
-def test_what_was_read_arrives_once_and_in_order(tmp_path, subscriber, seed):  # noqa: PLR0915
+def test_what_was_read_arrives_once_and_in_order(  # noqa: PLR0915
+    tmp_path, make_broker, subscriber, seed
+):
     random = Random(seed)
-    broker = Broker(
-        tmp_path,
+    broker = make_broker(
         "allow_anonymous true",
         "persistence true",
         f"persistence_location {tmp_path}/",

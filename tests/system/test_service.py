@@ -17,6 +17,7 @@ import pytest
 from eflexcan2mqtt.protocol.assembler import INCOMPLETE, NO_STATUS, STALE
 from eflexcan2mqtt.sources import simulator
 from tests.support.bank import CAPTURES, FRAMES_PER_BURST, candump_line, published
+from tests.support.machine import BURST
 from tests.support.program import ORIGINAL_INI
 
 from .busoff import bus_off
@@ -512,7 +513,7 @@ def test_two_thousand_frames_a_second_for_a_minute(on_vcan0, tmp_path):
     lost_before = dropped_before_any_socket(machine)
     count = "cat /sys/class/net/vcan0/statistics/rx_packets"
     first, begun = int(machine.run(count).stdout), time.monotonic()
-    script = machine.put(HERE / "burst.py")
+    script = machine.put(BURST)
     machine.job("foreign", f"python3 {script} send vcan0 1800 58 2A0")
 
     def broker_comes_and_goes():

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from eflexcan2mqtt.protocol.fields import FIELDS
-from tests.homeassistant.bank_on_a_pipe import BATTERIES, Fed, readings
+from tests.support.bank_on_a_pipe import BATTERIES, Fed, readings
 from tests.support.broker import Broker, free_port, wait_until
 from tests.support.program import mqtt_ini
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.homeassistant.bank_on_a_pipe import BATTERIES, Fed, readings
+from tests.support.bank_on_a_pipe import BATTERIES, Fed, readings
 from tests.support.broker import Broker, free_port, wait_until
 from tests.support.program import mqtt_ini
 

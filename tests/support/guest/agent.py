@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 
 PORT = "/dev/virtio-ports/agent"
 LONGEST_REQUEST = 1 << 20
@@ -30,7 +31,7 @@ class Link:
         self._port = os.open(path, os.O_RDWR | os.O_NONBLOCK)
         self._writing = threading.Lock()
 
-    def lines(self):
+    def lines(self) -> Iterator[bytes]:
         """Lines as they come, for ever.  The host's end may close and come back."""
         pending = b""
         while True:

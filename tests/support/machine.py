@@ -1,4 +1,4 @@
-"""A Debian 12 machine with two CAN controllers on one bus, emulated without hardware help.
+"""A Debian machine with two CAN controllers on one bus, emulated without hardware help.
 
 Commands go in, their output comes out; files pass through ``share``, which is ``/share`` inside.
 The machine has no network, and its disk forgets everything at the end.
@@ -17,6 +17,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+BURST = Path(__file__).parent / "guest" / "burst.py"
+"""Numbered frames, sent or counted by plain Python inside."""
 IMAGE_S = 1800.0
 BOOT_S = 180.0
 """A host with nothing else to do needs about 20 s."""

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from eflexcan2mqtt.protocol.assembler import Record
 from eflexcan2mqtt.protocol.blocks import burst
@@ -47,17 +48,21 @@ class Fed:
         self._blocks = [encode(each) for each in readings()]
         self._process: subprocess.Popen[str] | None = None
         self._over = threading.Event()
+        self._feeder = threading.Thread()
 
     def start(self) -> Fed:
         self._over.clear()
-        self._process = subprocess.Popen(
-            [sys.executable, MAIN, "-c", self._ini, "--input", "-"],
-            stdin=subprocess.PIPE,
-            stderr=self._ini.with_suffix(".log").open("a"),
-            text=True,
-            start_new_session=True,
-        )
-        threading.Thread(target=self._feed, args=(self._process,), daemon=True).start()
+        with self._ini.with_suffix(".log").open("a") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, MAIN, "-c", self._ini, "--input", "-"],
+                stdin=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        pipe = self._process.stdin
+        self._feeder = threading.Thread(target=self._feed, args=(pipe,), daemon=True)
+        self._feeder.start()
         return self
 
     def change(self, number: int, **values: Any) -> None:
@@ -70,10 +75,14 @@ class Fed:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            self._feeder.join()
             self._process = None
 
-    def _feed(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdin
+    def _feed(self, pipe: IO[str]) -> None:
+        with suppress(BrokenPipeError), pipe:
+            self._write(pipe)
+
+    def _write(self, pipe: IO[str]) -> None:
         while not self._over.wait(CYCLE_S):
             now = time.time()
             lines = []
@@ -84,8 +93,5 @@ class Fed:
                         candump_line((can_id, data, at + place * 0.0004))
                         for place, (can_id, data) in enumerate(burst(number, *blocks))
                     ]
-            try:
-                process.stdin.write("".join(lines))
-                process.stdin.flush()
-            except BrokenPipeError:
-                return
+            pipe.write("".join(lines))
+            pipe.flush()

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The disk of the test machine: Debian 12 with CAN tools, a broker and an agent that runs commands.
+# The disk of the test machine: Debian with CAN tools, a broker and an agent that runs commands.
+# EFLEX_SYSTEM_SUITE chooses the release of Debian: bookworm, 12, or trixie, 13.
 # Prints the folder that holds disk.img, vmlinuz and initrd.img; makes it only if the recipe changed.
 set -eu
 umask 022
@@ -7,8 +8,9 @@ umask 022
 here=$(cd "$(dirname "$0")" && pwd)
 guest=$here/guest
 cache=${EFLEX_SYSTEM_CACHE:-$HOME/.cache/eflexcan2mqtt}
+suite=${EFLEX_SYSTEM_SUITE:-bookworm}
 recipe=$(cat "$here/image.sh" "$guest/agent.py" "$guest/agent.service" | sha256sum | cut -c1-64)
-final=$cache/$recipe
+final=$cache/$suite-$recipe
 
 if [ -d "$final" ]; then
     echo "$final"
@@ -72,7 +74,7 @@ mmdebstrap --quiet --variant=minbase --mode=root --format=directory \
     --aptopt='Acquire::Languages "none"' \
     --essential-hook="sh '$work/before.sh' \"\$1\"" \
     --customize-hook="sh '$work/after.sh' \"\$1\"" \
-    bookworm "$work/root" >&2
+    "$suite" "$work/root" >&2
 
 mkdir "$work/image"
 cp "$work"/root/boot/vmlinuz-* "$work/image/vmlinuz"
