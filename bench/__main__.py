@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.support.machine import CommandError, MachineError
 
-from . import daemon, day, growth, latency, pipeline, service, socketcan
+from . import daemon, day, growth, latency, outage, pipeline, service, socketcan
 from .report import WIDTH, Part, machine
 
 TRIES = 3
@@ -37,6 +37,7 @@ def main() -> int:
         "service": lambda: service.measure(options.quick),
         "day": lambda: day.measure(options.quick),
         "latency": latency.measure,
+        "outage": lambda: outage.measure(options.quick),
         "batteries": growth.batteries,
         "banks": growth.banks,
     }

@@ -107,7 +107,7 @@ class _Daemon:
         """Counters of the bus and what the sinks say of themselves, JSON-ready."""
         health = {**self._bridge.counters(), "overflows": self._source.overflows()}
         for sink in self._sinks:
-            health |= sink.state()
+            health |= sink.health()
         return health
 
     def _status(self) -> str:

@@ -10,8 +10,9 @@ import sys
 import pytest
 from hypothesis import settings
 
-from .support.broker import Broker, Subscriber
+from .support.broker import REMEMBERING, Broker, Subscriber
 from .support.program import MAIN
+from .support.proxy import Proxy
 
 pytest_plugins = ("tests.support.leftovers",)
 
@@ -50,12 +51,32 @@ def broker(make_broker):
 
 
 @pytest.fixture
+def remembering_broker(make_broker, tmp_path):
+    """A running broker that keeps sessions through a restart, and what waits for them."""
+    return make_broker(*REMEMBERING, f"persistence_location {tmp_path}/").start()
+
+
+@pytest.fixture
+def make_proxy():
+    """Networks to a port, ended with the test."""
+    made = []
+
+    def make(port):
+        made.append(Proxy(port))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+@pytest.fixture
 def subscribe():
     """Subscribers by their port, ended with the test."""
     made = []
 
-    def make(port, topic="eflexbatteries/#"):
-        made.append(Subscriber(port, topic))
+    def make(port, topic="eflexbatteries/#", session=None):
+        made.append(Subscriber(port, topic, session))
         return made[-1]
 
     yield make

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from ..protocol.blocks import Silence
 from ..settings.schema import Can, Config, Mqtt
 from ..sinks import MQTT
-from ..sinks.mqtt.client import failure, make_client
+from ..sinks.mqtt.connection import BrokerError
+from ..sinks.mqtt.dialogue import conversation
 from ..sources import BUS, RECORDING, Input, can_bus
 from ..sources.lines import Lines
 from ..sources.socketcan import Overflows
@@ -67,37 +66,13 @@ def recording(name: str) -> Finding:
 
 
 def broker(config: Mqtt) -> Finding:
-    """Connect under an id of our own: the daemon's would throw the running one out."""
+    """Connect, under another client id than the daemon's."""
     name = f"{config.hostname}:{config.port}"
-    done = threading.Event()
-    found = [Finding(False, f"{name}: does not answer")]
-
-    def conclude(good: bool, text: str) -> None:
-        if not done.is_set():
-            found[0] = Finding(good, f"{name}: {text}")
-            done.set()
-
-    def on_socket_open(*_: object) -> None:
-        found[0] = Finding(False, f"{name}: takes the connection, but does not answer")
-
-    def on_connect(_: Any, __: Any, ___: Any, reason: Any, ____: Any) -> None:
-        if reason.is_failure:
-            conclude(False, f"the broker refuses us: {reason}")
-        else:
-            loss = "" if config.qos else ", which may lose some on the way"
-            where = f"arrays go to '{config.topic}' with QoS {config.qos}{loss}"
-            conclude(True, f"accepts us, {where}")
-
-    def on_disconnect(_: Any, __: Any, ___: Any, reason: Any, ____: Any) -> None:
-        conclude(False, f"takes the connection, but does not speak MQTT ({reason})")
-
-    client = make_client(config, f"{config.client_id}-check")
-    client.on_socket_open = on_socket_open
-    client.on_connect = on_connect
-    client.on_connect_fail = lambda *_: conclude(False, failure()[1])
-    client.on_disconnect = on_disconnect
-    client.connect_async(config.hostname, config.port, config.keepalive)
-    client.loop_start()
-    if done.wait(BROKER_S):
-        client.disconnect()
-    return found[0]
+    try:
+        with conversation(config, "check", BROKER_S):
+            pass
+    except BrokerError as error:
+        return Finding(False, f"{name}: {error}")
+    loss = "" if config.qos else ", which may lose some on the way"
+    where = f"arrays go to '{config.topic}' with QoS {config.qos}{loss}"
+    return Finding(True, f"{name}: accepts us, {where}")

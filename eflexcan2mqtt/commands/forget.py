@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-
 from ..settings.schema import Config
 from ..sinks.homeassistant.discovery import Discovery
-from ..sinks.mqtt.client import failure, make_client
+from ..sinks.mqtt.connection import BrokerError
+from ..sinks.mqtt.dialogue import conversation
 from . import Finding
 from .check import BROKER_S
 
-QOS = 1
 SECTIONS = frozenset({"mqtt", "homeassistant"})
 """The sections of the INI that it uses."""
 
@@ -22,39 +20,12 @@ def forget(config: Config, battery_id: str) -> Finding:
     it again.
     """
     mqtt = config.mqtt
-    topics = Discovery(config.homeassistant, mqtt).retained(battery_id)
+    messages = Discovery(config.homeassistant, mqtt).forgotten(battery_id)
     name = f"{mqtt.hostname}:{mqtt.port}"
-    problem = ["does not answer"]
-    done = threading.Event()
-    left = set[int]()
-    # An id of our own: the bridge's would throw it out.
-    client = make_client(mqtt, f"{mqtt.client_id}-forget")
-
-    def on_connect(*arguments: object) -> None:
-        reason = arguments[3]
-        if getattr(reason, "is_failure", False):
-            problem[0] = f"the broker refuses us: {reason}"
-            done.set()
-            return
-        left.update(client.publish(topic, b"", QOS, retain=True).mid for topic in topics)
-
-    def on_publish(*arguments: object) -> None:
-        left.discard(arguments[2])
-        if not left:
-            problem.clear()
-            done.set()
-
-    def on_connect_fail(*_: object) -> None:
-        problem[0] = failure()[1]
-        done.set()
-
-    client.on_connect = on_connect
-    client.on_publish = on_publish
-    client.on_connect_fail = on_connect_fail
-    client.connect_async(mqtt.hostname, mqtt.port, mqtt.keepalive)
-    client.loop_start()
-    if done.wait(BROKER_S):
-        client.disconnect()
-    if problem:
-        return Finding(False, f"{name}: {problem[0]}")
-    return Finding(True, f"{name}: forgot {battery_id}: cleared {' and '.join(topics)}")
+    try:
+        with conversation(mqtt, "forget", BROKER_S) as broker:
+            broker.deliver(messages)
+    except BrokerError as error:
+        return Finding(False, f"{name}: {error}")
+    topics = " and ".join(message.topic for message in messages)
+    return Finding(True, f"{name}: forgot {battery_id}: cleared {topics}")

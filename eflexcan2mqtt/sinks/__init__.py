@@ -33,7 +33,7 @@ class Sink(ABC):
     def tick(self) -> None:  # noqa: B027 (most have nothing to do)
         """Called about once a second, with or without cycles."""
 
-    def state(self) -> dict[str, Any]:
+    def health(self) -> dict[str, Any]:
         """What it says of itself, JSON-ready: it becomes part of ``Context.health``."""
         return {}
 

@@ -9,7 +9,7 @@ import sys
 import time
 
 from tests.support.bank import CAPTURES, START, candump_line, cycles, sent
-from tests.support.broker import free_port, wait_until
+from tests.support.broker import wait_until
 from tests.support.program import MAIN, STOP_S, mqtt_ini, stop
 
 
@@ -24,17 +24,19 @@ def test_a_log_reaches_the_broker_byte_for_byte_and_it_ends_well(run, broker, su
 
 
 def test_a_log_waits_for_a_broker_where_a_bus_would_drop_the_oldest(
-    run, start, make_broker, subscribe, tmp_path
+    start, make_broker, make_proxy, subscribe, tmp_path
 ):
     """Twice as many cycles as there is room for, without a loss."""
-    port, log = free_port(), tmp_path / "long.log"
+    # By itself mosquitto drops what a reader is more than 1,000 messages behind with.
+    broker = make_broker("allow_anonymous true", "max_queued_messages 0").start()
+    subscriber, network = subscribe(broker.port), make_proxy(broker.port)
+    network.down()
+    log = tmp_path / "long.log"
     log.write_text("".join(candump_line(f) for burst in cycles([1], 2000) for f in burst))
-    process = start("-c", mqtt_ini(tmp_path, port), "--input", log, "--speed", "0")
+    process = start("-c", mqtt_ini(tmp_path, network.port), "--input", log, "--speed", "0")
     process.stderr.readline()
     time.sleep(1)
-    # By itself mosquitto drops what a reader is more than 1,000 messages behind with.
-    broker = make_broker("allow_anonymous true", "max_queued_messages 0", port=port).start()
-    subscriber = subscribe(broker.port)
+    network.up()
     wait_until(lambda: len(subscriber.payloads()) == 2000)
     assert process.wait(timeout=10) == 0
     times = [json.loads(each)[0]["time"] for each in subscriber.payloads()]
@@ -86,12 +88,13 @@ def test_a_kill_leaves_the_last_will(start, broker, subscribe, tmp_path):
     wait_until(lambda: late.messages == [("eflexbatteries/status", b"offline", True)])
 
 
-def test_the_death_of_a_thread_ends_the_process_with_a_failure(tmp_path):
-    """Whichever it is: a daemon without one of its threads would look well and do nothing."""
-    ini = mqtt_ini(tmp_path, free_port())
+def test_the_death_of_a_thread_ends_the_process_with_a_failure(broker, tmp_path):
+    """Whatever paho raises would otherwise leave a daemon that sends nothing."""
+    ini = mqtt_ini(tmp_path, broker.port)
     code = (
-        "import sys, threading; from eflexcan2mqtt.cli import main;"
-        "threading.Timer(2, lambda: 1 / 0).start();"
+        "import sys; from paho.mqtt.client import Client;"
+        "Client.loop_misc = lambda *_: 1 / 0;"
+        "from eflexcan2mqtt.cli import main;"
         f"sys.exit(main(['-c', {str(ini)!r}, '--input', 'simulator:1']))"
     )
     done = subprocess.run(
@@ -104,3 +107,23 @@ def test_the_death_of_a_thread_ends_the_process_with_a_failure(tmp_path):
     )
     assert done.returncode == 1
     assert "CRITICAL thread " in done.stderr
+
+
+def test_the_end_of_the_input_waits_until_the_whole_spool_has_arrived(
+    start, broker, make_proxy, subscribe, tmp_path
+):
+    """More than the spool gives in a second."""
+    subscriber, network = subscribe(broker.port), make_proxy(broker.port)
+    network.down()
+    ini = mqtt_ini(tmp_path, network.port)
+    ini.write_text(f"{ini.read_text()}[spool]\ndirectory = {tmp_path}/spool\n")
+    process = start("-c", ini, "--input", "-", "--speed", "0", stdin=subprocess.PIPE)
+    process.stderr.readline()
+    process.stdin.write("".join(candump_line(f) for burst in cycles([1], 189) for f in burst))
+    process.stdin.close()
+    process.stdin = None
+    time.sleep(0.5)
+    network.up()
+    assert process.wait(timeout=20) == 0
+    wait_until(lambda: len(subscriber.payloads()) == 189)
+    assert "not delivered" not in process.stderr.read()

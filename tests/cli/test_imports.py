@@ -27,8 +27,12 @@ LINES = {"sinks.text_lines", "sinks.json_lines"}
 FILE = {"sources.candump", "sources.lines", "sources.pace"}
 SIMULATOR = {"sources.pace", "sources.simulator", "sources.simulated_bank"}
 BROKER = {
-    *("paho", "sinks.mqtt", "sinks.json_lines", "sinks.text_lines"),
-    *(f"sinks.mqtt.{name}" for name in ("client", "link", "outbox", "output", "sink")),
+    *("paho", "sinks.message", "sinks.mqtt", "sinks.json_lines", "sinks.text_lines"),
+    *(f"sinks.mqtt.{name}" for name in ("caution", "connection", "dialogue", "opening")),
+    *(
+        f"sinks.mqtt.{name}"
+        for name in ("outage", "outbox", "owner", "rejected", "session", "sink")
+    ),
 }
 
 

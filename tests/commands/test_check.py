@@ -95,5 +95,5 @@ def test_check_names_a_refusing_and_a_mute_broker_without_the_password(run, make
     with socket.create_server(("127.0.0.1", 0)) as server:
         ini = mqtt_ini(tmp_path, server.getsockname()[1])
         done = run("-c", ini, "--input", "simulator", "--check")
-    assert "takes the connection, but does not answer" in done.stdout
+    assert "accepts the connection but does not answer" in done.stdout
     assert done.returncode == 1

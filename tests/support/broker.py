@@ -105,14 +105,32 @@ class Broker:
             self._process = None
 
 
-class Subscriber:
-    """Remembers what arrives on the topics it has subscribed to."""
+REMEMBERING = (
+    "allow_anonymous true",
+    "persistence true",
+    "autosave_on_changes true",
+    "autosave_interval 1",
+    "max_queued_messages 0",
+    "max_inflight_messages 0",
+)
+"""The settings of a broker that keeps sessions and what waits for them, through a restart, too."""
 
-    def __init__(self, port: int, topic: str = "eflexbatteries/#") -> None:
+
+class Subscriber:
+    """Remembers what arrives on the topics it has subscribed to.
+
+    With a ``session``, a client id, the broker keeps for it what comes while it is away.
+    """
+
+    def __init__(
+        self, port: int, topic: str = "eflexbatteries/#", session: str | None = None
+    ) -> None:
         self.messages: list[tuple[str, bytes, bool]] = []
         self._subscribed = threading.Event()
         self._topic = topic
-        self._client = paho.Client(CallbackAPIVersion.VERSION2)
+        self._client = paho.Client(
+            CallbackAPIVersion.VERSION2, client_id=session or "", clean_session=session is None
+        )
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=2)
         self._client.on_subscribe = lambda *_: self._subscribed.set()

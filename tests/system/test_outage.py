@@ -20,7 +20,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from eflexcan2mqtt.sinks.mqtt.sink import IN_FLIGHT
+from eflexcan2mqtt.sinks.mqtt.caution import IN_FLIGHT
 from eflexcan2mqtt.sources import simulator
 from tests.support.bank import CYCLE_S, FRAMES_PER_BURST, START, candump_line, published
 from tests.support.broker import wait_until

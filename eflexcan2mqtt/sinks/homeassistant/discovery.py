@@ -1,4 +1,4 @@
-"""Readings in, what Home Assistant is to be told out. No MQTT, no I/O.
+"""Readings in, messages for Home Assistant out. No MQTT client, no I/O.
 
 Each battery is a device and the bank is one, with an entity for each field of the field table,
 described in MQTT discovery messages (of devices, as Home Assistant 2024.11 and later take them).
@@ -10,7 +10,7 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ... import __version__
@@ -20,11 +20,9 @@ from ...protocol.facts import facts
 from ...protocol.fields import FIELDS, shown
 from ...protocol.reading import Reading
 from ...settings.schema import HomeAssistant, Mqtt
+from ..message import Message
 from . import entities
 from .entities import Json
-
-Message = tuple[str, bytes]
-"""A topic and its payload."""
 
 _IN_DEVICE = ("battery_id", "software_version", "hardware_version")
 _SHORTEST_EXPIRY_S = 10
@@ -32,7 +30,7 @@ _INTERVALS = 3
 
 
 class Discovery:
-    """What one bank tells Home Assistant; its topics and entities are its own."""
+    """Describes one bank to Home Assistant; its topics and entities are its own."""
 
     def __init__(self, config: HomeAssistant, mqtt: Mqtt) -> None:
         self.status_topic = f"{config.prefix}/status"
@@ -42,41 +40,46 @@ class Discovery:
         self._keys = {each.key for each in shown(mqtt.fields)}
         self._totals = [each for each in TOTALS if self._keys >= set(each.of)]
         self._expiry = max(_SHORTEST_EXPIRY_S, math.ceil(mqtt.publish_interval * _INTERVALS))
-        self._told: dict[str, Any] = {}  # what each device was last told to be
+        self._sent: dict[str, Any] = {}  # how each device was last described
 
-    def again(self) -> None:
-        """Tell everything once more."""
-        self._told.clear()
+    def repeat(self) -> None:
+        """Make every description due again."""
+        self._sent.clear()
 
-    def untold(self, cycle: list[Reading]) -> Iterator[Message]:
-        """The retained configurations that are due: of the bank first, which the others name."""
+    def due(self, cycle: list[Reading]) -> Iterator[Message]:
+        """The descriptions that are new or changed: of the bank first, which the others name."""
         shape = (tuple(cycle[0]),)
-        if self._told.get(BANK) != shape:
-            yield self._topic(BANK), _packed(self._bank())
-            self._told[BANK] = shape
+        if self._sent.get(BANK) != shape:
+            yield _description(self._topic(BANK), self._bank())
+            self._sent[BANK] = shape
         for reading in cycle:
+            name = reading["battery_id"]
             identity = (
-                *(reading["battery_id"], reading["software_version"]),
-                *(reading["hardware_version"], reading["battery_number"]),
+                *(reading["software_version"], reading["hardware_version"]),
+                reading["battery_number"],
             )
-            if self._told.get(reading["battery_id"]) != identity:
-                yield self._topic(reading["battery_id"]), _packed(self._battery(reading))
-                self._told[reading["battery_id"]] = identity
+            if self._sent.get(name) != identity:
+                yield _description(self._topic(name), self._battery(reading))
+                self._sent[name] = identity
 
     def states(self, cycle: list[Reading]) -> Iterator[Message]:
         """What the entities show: an object for the bank and one for each battery."""
         whole = totals(cycle)
         bank = {each.key: whole[each.key] for each in self._totals}
-        problem = bank_facts(whole)["problem"]
-        yield self._state_topic(BANK), _packed({**bank, "problem": problem})
+        yield self._state(BANK, {**bank, "problem": bank_facts(whole)["problem"]})
         for reading, battery in zip(cycle, self._array_of(cycle), strict=True):
             found = facts(reading)
             more = {key: found[key] for key in ("power", "cell_spread", "problem")}
-            yield self._state_topic(reading["battery_id"]), _packed({**battery, **more})
+            yield self._state(reading["battery_id"], {**battery, **more})
 
-    def retained(self, battery_id: str) -> list[str]:
-        """The topics to clear for a battery, or for the bank, that has left for good."""
-        return [self._topic(battery_id), self._state_topic(battery_id)]
+    def forgotten(self, battery_id: str) -> list[Message]:
+        """What clears a battery, or the bank, that has left for good."""
+        topics = self._topic(battery_id), self._state_topic(battery_id)
+        return [Message(topic, b"", retain=True) for topic in topics]
+
+    def _state(self, name: str, values: Mapping[str, Any]) -> Message:
+        # The next one comes in a second.
+        return Message(self._state_topic(name), _packed(values), qos=0, keep=False)
 
     def _state_topic(self, name: str) -> str:
         return f"{self._mqtt.topic}/{name}"
@@ -156,5 +159,9 @@ def _suffix(topic: str) -> str:
     return f"_{plain}" if plain == topic else f"_{plain}_{zlib.crc32(topic.encode()):08x}"
 
 
-def _packed(message: Json) -> bytes:
-    return json.dumps(message, ensure_ascii=False).encode()
+def _description(topic: str, content: Json) -> Message:
+    return Message(topic, _packed(content), retain=True)
+
+
+def _packed(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=False).encode()

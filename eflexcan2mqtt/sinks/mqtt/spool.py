@@ -1,14 +1,18 @@
-"""Arrays on disk, in SQLite, by their numbers. No MQTT, no order of sending."""
+"""Arrays on disk, in SQLite, by their numbers. No MQTT, no order of sending.
+
+Belongs to one thread.
+"""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .outbox import SpoolError
+from .outbox import SpoolBrokenError, SpoolError
 
 FILE_NAME = "spool.sqlite3"
 FORMAT = 1
@@ -16,69 +20,111 @@ FORMAT = 1
 _MAGIC = b"SQLite format 3\0"
 _DAY_S = 86_400.0
 _LOG_BYTES = 4_000_000
-_SIDE_FILES = ("", "-wal", "-shm")  # SQLite's own beside the database
+_SIDE_FILES = ("", "-wal", "-shm", "-journal")  # SQLite's own beside the database
+_HIGHEST = 1_000_000  # number to look for in a damaged file that does not say it
+_IN_ORDER = "SELECT number, payload FROM arrays WHERE number > ? ORDER BY number LIMIT ?"
 
 
 class Spool:
-    """A bounded file of arrays.
+    """A bounded file of arrays, which are JSON.
 
     Takes ``max_mb`` megabytes at most, and 4 for SQLite's log, and holds nothing older than
     ``max_age_days``, not counting the time between two runs: a Pi wakes up with a wrong
-    clock.  The oldest give way first.  What was put stays through a killed process and,
+    clock.  The oldest are dropped first.  What was put stays through a killed process and,
     written through to the disk each time, a lost power.  Every method raises SpoolError for
-    whatever the disk does.  A file that is no spool is set aside, never deleted.
+    whatever the disk does; after SpoolBrokenError, ``rebuild`` makes it work again.  A file that is
+    not a spool, or damaged, is renamed, never deleted.
 
-    ``count`` and ``last`` are how many arrays it held when it was opened, and the highest
-    number among them, or 0; ``purged`` is how many had to give way then.  ``damaged`` is
-    whether the file was set aside meanwhile: then there is no spool any more.
+    ``last`` is the highest number that was ever in it, or 0; ``purged`` is how many arrays were
+    dropped when it was opened; ``set_aside`` is what a damaged file was renamed to.
     """
 
     def __init__(self, directory: Path, max_mb: float, max_age_days: float) -> None:
         self.path = directory / FILE_NAME
         self.set_aside: Path | None = None
-        self.damaged = False
+        self.last = 0
         self._max_bytes = int(max_mb * 1_000_000)
         self._max_age_s = max_age_days * _DAY_S
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SpoolError(f"{directory}: {error.strerror}") from None
         with self._errors():
-            # What is shorter than a page SQLite would take for empty, and write over it.
+            directory.mkdir(parents=True, exist_ok=True)
+            # SQLite would take what is shorter than a page for empty, and write over it.
             if self.path.exists() and self._head() not in (b"", _MAGIC):
-                self._move_away()
+                self.set_aside = self._move_away()
             try:
                 self._open()
             except sqlite3.OperationalError:
                 raise
             except sqlite3.DatabaseError:
-                self._database.close()
-                self._move_away()
-                self._open()
+                self.set_aside = self.rebuild(0)
 
-    def put(self, arrays: Iterable[tuple[int, bytes]], keep: int) -> int:
-        """Store arrays by their numbers; return how many others had to give way.
+    def update(self, put: Iterable[tuple[int, bytes]], remove: Iterable[int], keep: int) -> int:
+        """Store arrays by their numbers and remove others, at once.
 
-        None up to the number ``keep`` does.
+        Returns how many had to be dropped for room or age: none up to the number ``keep``.
         """
         now = self._now()
-        with self._errors(), self._database:
-            for number, payload in arrays:
-                self._database.execute(
-                    "INSERT INTO arrays VALUES (?, ?, ?)", (number, now, payload)
-                )
-            return self._purge(now - self._max_age_s, keep)
+        arrays = [(number, now, payload) for number, payload in put]
+        with self._errors():
+            self._check_file()
+            with self._database:
+                self._database.executemany("DELETE FROM arrays WHERE number = ?", zip(remove))
+                self._database.executemany("INSERT OR REPLACE INTO arrays VALUES (?, ?, ?)", arrays)
+                purged = self._purge(now - self._max_age_s, keep)
+            self._check_file()
+        self.last = max(self.last, *(number for number, _, _ in arrays), 0)
+        return purged
 
     def after(self, number: int, limit: int) -> list[tuple[int, bytes]]:
         """The next arrays behind a number, in order."""
         with self._errors():
-            query = "SELECT number, payload FROM arrays WHERE number > ? ORDER BY number LIMIT ?"
-            return self._database.execute(query, (number, limit)).fetchall()
+            found = self._database.execute(_IN_ORDER, (number, limit)).fetchall()
+            if not all(_whole(payload) for _, payload in found):
+                raise sqlite3.DatabaseError("an array in it is damaged")
+        return found
 
-    def remove(self, numbers: Iterable[int]) -> int:
-        """Forget arrays that have arrived; return how many were there."""
-        with self._errors(), self._database:
-            return sum(self._delete("number = ?", number) for number in numbers)
+    def count(self, number: int = 0) -> int:
+        """How many arrays there are behind a number."""
+        with self._errors():
+            query = "SELECT COUNT(*) FROM arrays WHERE number > ?"
+            return int(self._database.execute(query, (number,)).fetchone()[0])
+
+    def check(self) -> None:
+        """Raise SpoolBrokenError if the file has been removed."""
+        with self._errors():
+            self._check_file()
+
+    def rebuild(self, number: int) -> Path | None:
+        """Make the file anew with all that can be read of it behind a number.
+
+        It also reads a file that was deleted while it was open here.  Returns what the old
+        file was renamed to, if it is still there.
+        """
+        new = self.path.with_suffix(".new")
+        with self._errors():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            new.unlink(missing_ok=True)
+            with suppress(sqlite3.DatabaseError):
+                self._database.rollback()
+            target = sqlite3.connect(new, isolation_level=None)
+            try:
+                # Nobody needs it before it is complete.
+                target.execute("PRAGMA journal_mode = MEMORY")
+                target.execute("BEGIN")
+                _make_table(target)
+                target.executemany("INSERT INTO arrays VALUES (?, ?, ?)", self._readable(number))
+                target.execute("COMMIT")
+            finally:
+                target.close()
+            # Before the new one has its name: SQLite deletes a database's log by that.
+            with suppress(sqlite3.Error):
+                self._database.close()
+            renamed_to = self._move_away() if self.path.exists() else None
+            # SQLite leaves the log of a deleted database, and would apply it to the new one.
+            for suffix in _SIDE_FILES[1:]:
+                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+            new.rename(self.path)
+            self._open()
+        return renamed_to
 
     def close(self) -> None:
         """Leave the file to the next run."""
@@ -87,9 +133,10 @@ class Spool:
 
     def _open(self) -> None:
         self._database = database = sqlite3.connect(
-            self.path, isolation_level="IMMEDIATE", check_same_thread=False, timeout=1.0
+            self.path, isolation_level="IMMEDIATE", timeout=1.0
         )
-        # One process has it; the other is told so.
+        self._inode = _inode(self.path)
+        # Two programs with one spool would send each other's arrays: the second gets an error.
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
@@ -100,22 +147,46 @@ class Spool:
             database.close()
             raise SpoolError(f"{self.path}: was written by a newer version")
         with database:
-            database.execute(f"PRAGMA user_version = {FORMAT}")
-            database.execute(
-                "CREATE TABLE IF NOT EXISTS arrays"
-                " (number INTEGER PRIMARY KEY, stored REAL NOT NULL, payload BLOB NOT NULL)"
-            )
+            _make_table(database)
             query = "SELECT COUNT(*), MAX(number), MAX(stored) FROM arrays"
-            count, last, newest = database.execute(query).fetchone()
+            _, last, newest = database.execute(query).fetchone()
             # From the newest array on, time goes by the monotonic clock.
             self._epoch = (newest or time.time()) - time.monotonic()
-            self.last: int = last or 0
+            self.last = max(self.last, last or 0)
             self.purged = self._purge(self._now() - self._max_age_s, 0)
-            self.count: int = count - self.purged
+
+    def _readable(self, number: int) -> Iterator[tuple[int, float, bytes]]:
+        """The rows behind a number that can be read, one by one."""
+        query = "SELECT number, stored, payload FROM arrays WHERE number > ? ORDER BY number"
+        try:
+            (last,) = self._database.execute("SELECT MAX(number) FROM arrays").fetchone()
+        except sqlite3.Error:
+            last = self.last or _HIGHEST
+        while number < (last or 0):
+            try:
+                row = self._database.execute(f"{query} LIMIT 1", (number,)).fetchone()
+            except sqlite3.Error:
+                number += 1
+                continue
+            if row is None:
+                return
+            number = row[0]
+            if _whole(row[2]):
+                yield row
 
     def _head(self) -> bytes:
         with self.path.open("rb") as file:
             return file.read(len(_MAGIC))
+
+    def _is_ours(self) -> bool:
+        try:
+            return _inode(self.path) == self._inode
+        except FileNotFoundError:
+            return False
+
+    def _check_file(self) -> None:
+        if not self._is_ours():
+            raise SpoolBrokenError(f"{self.path}: was removed while in use")
 
     def _now(self) -> float:
         return self._epoch + time.monotonic()
@@ -139,7 +210,7 @@ class Spool:
         query = f"DELETE FROM arrays WHERE {which}"  # noqa: S608 (ours)
         return self._database.execute(query, values).rowcount
 
-    def _move_away(self) -> None:
+    def _move_away(self) -> Path:
         number = 1
         while (aside := self.path.with_suffix(f".damaged-{number}")).exists():
             number += 1
@@ -147,17 +218,38 @@ class Spool:
             path = Path(f"{self.path}{suffix}")
             if path.exists():
                 path.rename(f"{aside}{suffix}")
-        self.set_aside = aside
+        return aside
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except OSError as error:
+            raise SpoolError(f"{error.filename or self.path}: {error.strerror or error}") from None
+        except sqlite3.Error as error:
             # Not of a subclass: what is in the file makes no sense.
-            if type(error) is sqlite3.DatabaseError:
-                self.damaged = True
-                with suppress(OSError, sqlite3.Error):
-                    self._database.close()
-                    self._move_away()
-            raise SpoolError(f"{self.path}: {error}") from None
+            damaged = type(error) is sqlite3.DatabaseError
+            kind = SpoolBrokenError if damaged else SpoolError
+            raise kind(f"{self.path}: {error}") from None
+
+
+def _make_table(database: sqlite3.Connection) -> None:
+    database.execute(f"PRAGMA user_version = {FORMAT}")
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS arrays"
+        " (number INTEGER PRIMARY KEY, stored REAL NOT NULL, payload BLOB NOT NULL)"
+    )
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def _whole(payload: bytes) -> bool:
+    """Whether this is JSON: SQLite does not notice damage inside an array."""
+    try:
+        json.loads(payload)
+    except (ValueError, TypeError, RecursionError):
+        return False
+    return True

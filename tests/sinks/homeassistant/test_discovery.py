@@ -1,4 +1,4 @@
-"""What Home Assistant is told, over a real mosquitto; make ha-test asks what it makes of it."""
+"""What Home Assistant receives, over a real mosquitto; make ha-test asks what it makes of it."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def one_battery():
     return decoded(sent(1))[0]
 
 
-def told(cycle, stage="extended", topic=Mqtt.topic, interval=0.0, **settings):
+def described(cycle, stage="extended", topic=Mqtt.topic, interval=0.0, **settings):
     """The configurations, by topic."""
     mqtt = Mqtt(fields=stage, topic=topic, publish_interval=interval)
     discovery = Discovery(HomeAssistant(discovery=True, **settings), mqtt)
-    return {where: json.loads(payload) for where, payload in discovery.untold(cycle)}
+    return {each.topic: json.loads(each.payload) for each in discovery.due(cycle)}
 
 
 def components(stage="extended", **settings):
     """Those of a battery that are shown, by name."""
-    found = told(one_battery(), stage, **settings)[CONFIG]["components"]
+    found = described(one_battery(), stage, **settings)[CONFIG]["components"]
     return {key: each for key, each in found.items() if len(each) > 1}
 
 
@@ -49,9 +49,9 @@ def sink(broker):
     def make(**settings):
         config = Mqtt(hostname="127.0.0.1", port=broker.port, fields="extended")
         discovery = Discovery(HomeAssistant(discovery=True, **settings), config)
-        made.append(MqttSink(config, discovery=discovery))
+        made.append(MqttSink(config, announcer=discovery))
         made[-1].start()
-        wait_until(lambda: made[-1]._ready, "the sink")
+        wait_until(lambda: made[-1].state.connected, "the sink")
         return made[-1]
 
     yield make
@@ -92,9 +92,9 @@ def test_without_the_setting_nothing_but_the_array_and_the_status_is_published(
 
 
 def test_the_configurations_are_retained_the_bank_first(sink, broker, subscribe):
-    ours = sink()
-    ours.publish(one_battery())
-    wait_until(lambda: not ours._statuses)
+    subscriber = subscribe(broker.port, "homeassistant/#")
+    sink().publish(one_battery())
+    wait_until(lambda: len(subscriber.messages) == 2)
     late = subscribe(broker.port, "homeassistant/#")
     wait_until(lambda: len(late.messages) == 2)
     assert [(topic, retained) for topic, _, retained in late.messages] == [
@@ -111,12 +111,7 @@ def test_they_come_once_and_again_after_a_lost_connection(sink, broker, subscrib
     wait_until(lambda: len(subscriber.messages) == 2)
     broker.kill()
     broker.start()
-
-    def came_again():
-        ours.tick()
-        return len(subscriber.messages) >= 4
-
-    wait_until(came_again, "the configurations again")
+    wait_until(lambda: len(subscriber.messages) >= 4, "the configurations again")
     assert subscriber.payloads(CONFIG)[0] == subscriber.payloads(CONFIG)[1]
 
 
@@ -127,34 +122,29 @@ def test_they_come_again_when_home_assistant_starts(sink, broker, subscribe):
     wait_until(lambda: len(subscriber.messages) == 2)
     single.single("ha/status", "offline", hostname="127.0.0.1", port=broker.port)
     single.single("ha/status", "online", hostname="127.0.0.1", port=broker.port)
-
-    def came_again():
-        ours.tick()
-        return len(subscriber.messages) == 4
-
-    wait_until(came_again, "the configurations again")
+    wait_until(lambda: len(subscriber.messages) == 4, "the configurations again")
 
 
-def test_a_silent_battery_is_not_told_of_again():
+def test_a_silent_battery_is_not_described_again():
     cycle = decoded([*sent(1), *sent(2, battery_id="2211054F0002")])[0]
     discovery = Discovery(HomeAssistant(discovery=True), Mqtt())
-    assert len(list(discovery.untold(cycle))) == 3
-    discovery.again()
-    assert len(list(discovery.untold(cycle[:1]))) == 2
+    assert len(list(discovery.due(cycle))) == 3
+    discovery.repeat()
+    assert len(list(discovery.due(cycle[:1]))) == 2
 
 
-def test_a_battery_with_new_software_is_told_of_again():
+def test_a_battery_with_new_software_is_described_again():
     discovery = Discovery(HomeAssistant(discovery=True), Mqtt())
-    assert len(list(discovery.untold(one_battery()))) == 2
+    assert len(list(discovery.due(one_battery()))) == 2
     updated = decoded(sent(1, software_version=4007))[0]
-    ((topic, payload),) = discovery.untold(updated)
-    assert topic == CONFIG
-    assert json.loads(payload)["device"]["sw_version"] == "4007"
+    [message] = discovery.due(updated)
+    assert message.topic == CONFIG
+    assert json.loads(message.payload)["device"]["sw_version"] == "4007"
 
 
 @pytest.mark.parametrize(("interval", "seconds"), [(0, 10), (2.5, 10), (60, 180)])
 def test_a_value_expires_after_a_few_publish_intervals(interval, seconds):
-    for config in told(one_battery(), interval=interval).values():
+    for config in described(one_battery(), interval=interval).values():
         assert "expire_after" not in config
         for key, each in config["components"].items():
             if len(each) > 1 and key != "bridge":
@@ -163,7 +153,7 @@ def test_a_value_expires_after_a_few_publish_intervals(interval, seconds):
 
 
 def test_the_bridge_tells_of_itself_even_when_it_is_away():
-    bridge = told(one_battery())[BANK_CONFIG]["components"]["bridge"]
+    bridge = described(one_battery())[BANK_CONFIG]["components"]["bridge"]
     assert bridge["device_class"] == "connectivity"
     assert not {"availability_topic", "expire_after"} & bridge.keys()
 
@@ -189,7 +179,7 @@ def test_what_is_guessed_or_without_a_unit_makes_no_statistics():
 
 def test_no_template_can_say_nothing():
     """What is not there is None; an empty text would leave the old value."""
-    for config in told(one_battery(), "experimental").values():
+    for config in described(one_battery(), "experimental").values():
         for each in config["components"].values():
             if "value_template" in each:
                 assert each["value_template"].endswith("| default(none) }}")
@@ -207,7 +197,7 @@ def test_the_cells_are_there_as_wanted(cells, count, off):
 
 
 def test_what_other_settings_would_show_is_taken_away():
-    found = told(one_battery(), "documented", cells="none")[CONFIG]["components"]
+    found = described(one_battery(), "documented", cells="none")[CONFIG]["components"]
     gone = {key: each for key, each in found.items() if len(each) == 1}
     assert gone["cell_voltages_1"] == {"platform": "sensor"}
     assert gone["charge_relay_status"] == {"platform": "binary_sensor"}
@@ -223,7 +213,7 @@ def test_two_banks_with_different_topics_share_nothing(first, second):
     assume(first != second)
 
     def names(topic):
-        found = told(one_battery(), topic=topic)
+        found = described(one_battery(), topic=topic)
         ids = {
             each["unique_id"]
             for config in found.values()
@@ -239,15 +229,22 @@ def test_two_banks_with_different_topics_share_nothing(first, second):
 
 
 def test_forget_clears_what_the_broker_keeps(sink, broker, subscribe, run, tmp_path):
-    ours = sink()
-    ours.publish(one_battery())
-    wait_until(lambda: not ours._statuses)
+    subscriber = subscribe(broker.port, "homeassistant/#")
+    sink().publish(one_battery())
+    wait_until(lambda: len(subscriber.messages) == 2)
     done = run("-c", mqtt_ini(tmp_path, broker.port), "--forget", SERIAL)
     assert done.returncode == 0
     assert f"forgot {SERIAL}" in done.stdout
     late = subscribe(broker.port, "homeassistant/#")
     wait_until(lambda: late.messages)
     assert [topic for topic, _, _ in late.messages] == [BANK_CONFIG]
+
+
+def test_descriptions_are_kept_and_states_are_not():
+    discovery = Discovery(HomeAssistant(discovery=True), Mqtt())
+    assert all(each.keep and each.retain and each.qos for each in discovery.due(one_battery()))
+    for each in discovery.states(one_battery()):
+        assert (each.keep, each.retain, each.qos) == (False, False, 0)
 
 
 def test_forget_without_a_broker_says_so(run, tmp_path):

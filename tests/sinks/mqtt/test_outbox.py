@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
+import subprocess
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import settings
@@ -13,9 +16,29 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from eflexcan2mqtt.sinks.mqtt import outbox
 from eflexcan2mqtt.sinks.mqtt.outbox import Outbox
-from eflexcan2mqtt.sinks.mqtt.spool import Spool, SpoolError
+from eflexcan2mqtt.sinks.mqtt.spool import FILE_NAME, Spool
 
 WINDOW = 3
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder of 4 MB, and where to put a file that fills it."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]
+    if os.getuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount")
+    yield folder, folder / "filler"
+    # Lazily: a test that failed has not closed its spool.
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(path):
+    """Write until the disk is full."""
+    with suppress(OSError), path.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +49,18 @@ def _unhurried(monkeypatch):
 
 @pytest.fixture
 def spool(tmp_path):
-    return Spool(tmp_path, 100, 30)
+    made = Spool(tmp_path, 100, 30)
+    yield made
+    made.close()
+
+
+def kept(folder):
+    """How many arrays a spool holds that nobody uses any more."""
+    spool = Spool(folder, 100, 30)
+    try:
+        return spool.count()
+    finally:
+        spool.close()
 
 
 def put(box, *numbers):
@@ -37,32 +71,57 @@ def put(box, *numbers):
 def sent(box):
     """What leaves while there is room."""
     parcels = []
-    while parcel := box.next():
+    while parcel := box.next(WINDOW):
         parcels.append(int(parcel.payload))
     return parcels
 
 
+def delivered(box):
+    """What leaves while all is acknowledged."""
+    found = []
+    while parcel := box.next(2 * WINDOW):
+        found.append(int(parcel.payload[:4]))
+        box.arrived(parcel.number)
+    return found
+
+
 def test_no_more_than_the_window_is_in_flight():
-    box = Outbox(None, 10, WINDOW)
+    box = Outbox(None, 10)
     put(box, 1, 2, 3, 4, 5)
     assert sent(box) == [1, 2, 3]
     box.arrived(1)
     assert sent(box) == [4]
-    assert (box.waiting(), box.undelivered()) == (1, 4)
+    assert (len(box.in_flight()), box.undelivered()) == (3, 4)
 
 
 def test_without_a_spool_the_oldest_give_way():
-    box = Outbox(None, 4, WINDOW)
+    box = Outbox(None, 4)
     put(box, *range(10))
-    assert (sent(box), box.take_dropped(), box.take_dropped()) == ([6, 7, 8], 6, 0)
+    assert (sent(box), box.dropped) == ([6, 7, 8], 6)
+
+
+def test_what_was_in_flight_when_the_connection_ended_is_sent_again_first():
+    box = Outbox(None, 10)
+    put(box, 1, 2, 3, 4, 5)
+    assert sent(box) == [1, 2, 3]
+    box.arrived(2)
+    box.unsent()
+    assert sent(box) == [1, 3, 4]
+
+
+def test_one_at_a_time_if_the_window_is_so():
+    box = Outbox(None, 10)
+    put(box, 1, 2)
+    assert box.next(1).payload == b"1"
+    assert box.next(1) is None
 
 
 def test_while_all_is_acknowledged_nothing_is_written(spool, tmp_path):
-    box = Outbox(spool, 10, WINDOW)
+    box = Outbox(spool, 10)
     before = (tmp_path / "spool.sqlite3-wal").stat()
     for number in range(50):
         put(box, number)
-        parcel = box.next()
+        parcel = box.next(WINDOW)
         box.arrived(parcel.number)
         assert not box.overdue(1.0)
     after = (tmp_path / "spool.sqlite3-wal").stat()
@@ -70,128 +129,148 @@ def test_while_all_is_acknowledged_nothing_is_written(spool, tmp_path):
 
 
 def test_an_array_that_waits_is_overdue_until_it_is_on_disk(spool):
-    box = Outbox(spool, 10, WINDOW)
+    box = Outbox(spool, 10)
     put(box, 1)
-    box.next()
+    box.next(WINDOW)
     time.sleep(0.02)
     assert box.overdue(0.01)
-    box.spill()
+    box.save(True)
     assert not box.overdue(0.0)
 
 
 def test_a_spill_keeps_the_order_and_outlives_the_process(spool, tmp_path):
-    box = Outbox(spool, 10, WINDOW)
+    box = Outbox(spool, 10)
     put(box, *range(1, 6))
     assert sent(box) == [1, 2, 3]
     box.arrived(2)
-    box.spill()
+    box.save(True)
     put(box, 6)
+    box.save(False)
     assert box.undelivered() == 5
     # Killed and started again: what was in flight is sent once more, first.
     spool.close()
-    again = Outbox(Spool(tmp_path, 100, 30), 10, WINDOW)
+    again = Outbox(Spool(tmp_path, 100, 30), 10)
     put(again, 7)
-    found = []
-    while parcel := again.next():
-        found.append(int(parcel.payload))
-        again.arrived(parcel.number)
-    assert found == [1, 3, 4, 5, 6, 7]
+    assert delivered(again) == [1, 3, 4, 5, 6, 7]
     assert again.undelivered() == 0
+    again.close()
 
 
 def test_a_broken_disk_is_told_once_and_memory_goes_on(spool, caplog):
-    box = Outbox(spool, 10, WINDOW)
+    box = Outbox(spool, 10)
     put(box, 1, 2)
     spool.close()
-    box.spill()
+    box.save(True)
     put(box, 3)
-    box.spill()
+    box.save(True)
     assert sent(box) == [1, 2, 3]
     [line] = caplog.messages
     assert line.endswith("; arrays wait in memory until it works")
 
 
-def full(spool, pages):
-    """Let the disk be full from so many pages on."""
-    spool._database.execute(f"PRAGMA max_page_count = {pages}")
-
-
-def test_a_disk_that_fills_up_keeps_the_order_and_takes_over_again(spool, tmp_path, caplog):
+def test_a_disk_that_fills_up_keeps_the_order_and_takes_over_again(small_disk, caplog):
     caplog.set_level(logging.INFO)
-    box = Outbox(spool, 1000, WINDOW)
+    folder, filler = small_disk
+    box = Outbox(Spool(folder, 100, 30), 1000)
     for number in range(40):
-        box.put(b"%04d" % number * 1000)
-        box.spill()
+        box.put(b"%d" % (1000 + number) + b" " * 20_000)
+        box.save(True)
         if number == 10:
-            full(spool, 30)
+            fill(filler)
         elif number == 30:
-            full(spool, 1_000_000)
-    found = []
-    while parcel := box.next():
-        found.append(int(parcel.payload[:4]))
-        box.arrived(parcel.number)
-    assert found == list(range(40))
+            filler.unlink()
+    assert delivered(box) == list(range(1000, 1040))
+    box.save(False)
     box.close()
-    assert Spool(tmp_path, 100, 30).count == 0
+    assert kept(folder) == 0
     assert len(caplog.messages) == 2
-    assert caplog.messages[0].endswith("is full; arrays wait in memory until it works")
+    assert caplog.messages[0].endswith("; arrays wait in memory until it works")
     assert caplog.messages[1].endswith("spool.sqlite3: works again")
 
 
-def test_what_arrives_while_the_disk_fails_is_not_sent_again(spool, tmp_path, monkeypatch):
-    box = Outbox(spool, 10, WINDOW)
-    put(box, 1, 2, 3)
-    box.spill()
-    assert sent(box) == [1, 2, 3]
-
-    def fail(numbers):
-        raise SpoolError("x")
-
-    with monkeypatch.context() as context:
-        context.setattr(spool, "remove", fail)
-        for number in (1, 2):
-            box.arrived(number)
-    box.arrived(3)
+def test_what_arrives_while_the_disk_fails_is_not_sent_again(small_disk):
+    folder, filler = small_disk
+    box = Outbox(Spool(folder, 100, 30), 1000)
+    for number in range(3):
+        box.put(b"%d" % (1000 + number) + b" " * 20_000)
+    box.save(True)
+    parcels = [box.next(WINDOW) for _ in range(3)]
+    fill(filler)
+    for parcel in parcels[:2]:
+        box.arrived(parcel.number)
+        box.save(False)
+    filler.unlink()
+    box.arrived(parcels[2].number)
+    box.save(False)
     box.close()
-    assert Spool(tmp_path, 100, 30).count == 0
+    assert kept(folder) == 0
 
 
-def test_a_late_acknowledgement_does_not_touch_a_closed_spool(spool, tmp_path):
-    box = Outbox(spool, 10, WINDOW)
+def test_a_closed_outbox_does_not_touch_the_spool(spool, tmp_path):
+    box = Outbox(spool, 10)
     put(box, 1, 2)
-    parcel = box.next()
-    assert box.close() == 0
+    parcel = box.next(WINDOW)
+    box.save(True)
+    box.close()
     box.arrived(parcel.number)
-    box.spill()
+    box.save(True)
     assert [path.name for path in tmp_path.iterdir()] == ["spool.sqlite3"]
-    assert Spool(tmp_path, 100, 30).count == 2
+    assert kept(tmp_path) == 2
 
 
 def test_arrays_from_disk_leave_at_a_bounded_pace(spool, monkeypatch):
     monkeypatch.setattr(outbox, "DRAIN_EVERY_S", 0.5)
-    box = Outbox(spool, 1000, WINDOW)
+    box = Outbox(spool, 1000)
     put(box, *range(outbox.DRAIN + 20))
-    box.spill()
+    box.save(True)
 
-    def burst():
-        count = 0
-        while parcel := box.next():
-            box.arrived(parcel.number)
-            count += 1
-        return count
-
-    assert (burst(), burst()) == (outbox.DRAIN, 0)
+    assert (len(delivered(box)), len(delivered(box))) == (outbox.DRAIN, 0)
     time.sleep(0.6)
-    assert burst() == 20
+    assert len(delivered(box)) == 20
 
 
-def test_close_takes_the_rest_to_disk_or_counts_it(spool, tmp_path):
-    kept, lost = Outbox(spool, 10, WINDOW), Outbox(None, 10, WINDOW)
-    for box in (kept, lost):
-        put(box, 1, 2)
-        box.next()
-    assert (kept.close(), lost.close()) == (0, 2)
-    assert Spool(tmp_path, 100, 30).count == 2
+def test_a_stop_leaves_on_disk_what_is_there(spool):
+    box = Outbox(spool, 1000)
+    put(box, *range(10))
+    box.save(True)
+    box.stop_loading()
+    assert delivered(box) == []
+    assert box.undelivered() == 10
+
+
+def test_what_is_only_in_memory_is_known():
+    box = Outbox(None, 10)
+    put(box, 1, 2)
+    box.next(WINDOW)
+    assert box.only_in_memory() == 2
+    assert box.sendable()
+
+
+def test_a_damaged_spool_is_made_anew_with_what_is_in_memory_too(spool, tmp_path, caplog):
+    box = Outbox(spool, 1000)
+    for number in range(300):
+        box.put(b"%d" % (1000 + number) + b" " * 20_000)
+        if number % 50 == 49:
+            box.save(True)
+    in_flight = [box.next(WINDOW) for _ in range(WINDOW)]
+    file = tmp_path / FILE_NAME
+    with file.open("r+b") as database:
+        database.seek(file.stat().st_size // 2)
+        database.write(b"\xff" * 1_000_000)
+    found = delivered(box)
+    box.save(True)
+    while more := delivered(box):
+        found += more
+    [line] = [each for each in caplog.messages if "arrays saved" in each]
+    lost = int(line.split()[-2])
+    assert 20 < lost < 100
+    for parcel in in_flight:
+        box.arrived(parcel.number)
+    box.save(False)
+    assert found == sorted(set(found))
+    assert len(found) + WINDOW + lost == 300
+    box.close()
+    assert kept(tmp_path) == 0
 
 
 class Storm(RuleBasedStateMachine):
@@ -208,7 +287,7 @@ class Storm(RuleBasedStateMachine):
         self.arrived = []
 
     def open(self):
-        self.box = Outbox(Spool(self.folder, 100, 30), 1000, WINDOW)
+        self.box = Outbox(Spool(self.folder, 100, 30), 1000)
 
     @rule()
     def put(self):
@@ -217,7 +296,7 @@ class Storm(RuleBasedStateMachine):
 
     @rule()
     def send(self):
-        if parcel := self.box.next():
+        if parcel := self.box.next(WINDOW):
             self.flying.append(parcel)
 
     @precondition(lambda self: self.flying)
@@ -227,21 +306,26 @@ class Storm(RuleBasedStateMachine):
         self.box.arrived(parcel.number)
         self.arrived.append(int(parcel.payload))
 
-    @precondition(lambda self: self.flying)
     @rule()
-    def back(self):
-        self.box.back(self.flying.pop())
+    def the_connection_ends(self):
+        self.box.unsent()
+        self.flying = []
+
+    @rule(everything=st.booleans())
+    def save(self, everything):
+        self.box.save(everything)
 
     @rule()
-    def spill(self):
-        self.box.spill()
-
-    @rule()
-    def kill_after_a_spill(self):
-        self.box.spill()
-        self.box._spool.close()
+    def kill_after_a_save(self):
+        self.box.save(True)
+        self.box.close()
         self.flying = []
         self.open()
+
+    @rule()
+    def remove_the_file(self):
+        (self.folder / FILE_NAME).unlink()
+        self.box.check()
 
     @invariant()
     def nothing_is_lost_or_doubled(self):
@@ -254,20 +338,10 @@ class Storm(RuleBasedStateMachine):
         assert numbers == sorted(numbers)
 
     def teardown(self):
-        while parcel := self.box.next():
-            self.flying.append(parcel)
-            first = self.flying.pop(0)
-            self.box.arrived(first.number)
-            self.arrived.append(int(first.payload))
-        for parcel in self.flying:
-            self.box.arrived(parcel.number)
-            self.arrived.append(int(parcel.payload))
-        # The window may have been full: empty it to the end.
-        while parcel := self.box.next():
-            self.box.arrived(parcel.number)
-            self.arrived.append(int(parcel.payload))
+        self.box.unsent()
+        self.arrived += delivered(self.box)
         assert sorted(self.arrived) == list(range(self.put_numbers))
-        self.box._spool.close()
+        self.box.close()
         shutil.rmtree(self.folder)
 
 

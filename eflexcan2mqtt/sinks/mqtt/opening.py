@@ -1,0 +1,36 @@
+"""The settings of the spool in, an outbox with that spool out."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from ...settings.schema import SpoolSettings
+from .outbox import Outbox, SpoolError
+
+log = logging.getLogger(__name__)
+
+
+def open_outbox(settings: SpoolSettings | None, room: int) -> Outbox:
+    """The outbox, with the spool that the settings ask for if the disk lets us have it."""
+    directory = settings.directory if settings else ""
+    if directory is None:
+        directory = os.environ.get("STATE_DIRECTORY", "")
+    if not settings or not directory:
+        return Outbox(None, room)
+    from .spool import Spool
+
+    try:
+        spool = Spool(Path(directory), settings.max_mb, settings.max_age_days)
+        outbox = Outbox(spool, room)
+    except SpoolError as error:
+        log.warning("%s; running without a spool, arrays wait in memory", error)
+        return Outbox(None, room)
+    if spool.set_aside:
+        log.warning(
+            "%s: damaged or not a spool file; renamed to %s", spool.path, spool.set_aside.name
+        )
+    if waiting := outbox.undelivered():
+        log.info("%s: %d arrays wait for the broker", spool.path, waiting)
+    return outbox

@@ -1,0 +1,252 @@
+"""The broker's owner: the one thread that has the connection, the outbox and the spool.
+
+Cycles and orders come in through queues, and a byte on ``wake`` says that there are some.  Out
+goes ``state``, an immutable snapshot that is replaced whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import TypeAlias
+
+from ...protocol.array import array_of
+from ...protocol.reading import Reading
+from ...settings.schema import Mqtt, SpoolSettings
+from ..json_lines import to_json
+from ..message import Announcer
+from .caution import Caution
+from .connection import BrokerError, Connection
+from .dialogue import connect
+from .opening import open_outbox
+from .outage import OutageLog
+from .session import Session, Shared, status
+
+log = logging.getLogger(__name__)
+
+RECONNECT_S = (1.0, 30.0)
+"""The first pause between two attempts, and the longest: each is twice the one before."""
+
+OVERDUE_S = 1.0
+"""An array that the broker has not acknowledged by then is kept on disk, if there is a spool."""
+
+TICK_S = 1.0
+
+# Before the deadline of a stop: until then arrays are sent, their acknowledgements awaited, and
+# `offline` acknowledged.
+_SEND_S, _AWAIT_S, _OFFLINE_S = 0.7, 0.5, 0.1
+
+
+@dataclass(frozen=True)
+class Close:
+    """The order to end by a time of the monotonic clock."""
+
+    deadline: float
+
+
+Order: TypeAlias = Connection | BrokerError | Close
+
+
+@dataclass(frozen=True)
+class OwnerState:
+    """How things are.
+
+    ``open`` is whether the spool has been opened; ``taken`` is the number of the last cycle
+    that was taken from the queue, ``waiting`` how many arrays of those and of the spool the
+    broker has not acknowledged, ``connections`` how many it has accepted, ``dropped`` how many
+    arrays had to be dropped.
+    """
+
+    open: bool = False
+    taken: int = 0
+    connected: bool = False
+    waiting: int = 0
+    connections: int = 0
+    dropped: int = 0
+
+
+class Owner:
+    """Runs in its thread until it is told to close; anything that it cannot handle is raised."""
+
+    def __init__(
+        self,
+        config: Mqtt,
+        spool: SpoolSettings | None,
+        announcer: Announcer | None,
+        room: int,
+        wake: socket.socket,
+    ) -> None:
+        self.cycles: deque[tuple[int, list[Reading]]] = deque(maxlen=room)
+        self.orders: SimpleQueue[Order] = SimpleQueue()
+        self.state = OwnerState()
+        self._wake = wake
+        self._spool_settings = spool
+        self._config = config
+        self._announcer = announcer
+        self._array_of = array_of(config.fields)
+        self._room = room
+        self._session: Session | None = None
+        self._connecting = False
+        self._retry_at = 0.0
+        self._pause_s = RECONNECT_S[0]
+        self._connections = 0
+        self._overrun = 0  # cycles that were dropped from the queue
+        self._dropped_logged = 0
+        self._taken = 0
+        self._latest: list[Reading] = []
+
+    def run(self, woken: Callable[[], None]) -> None:
+        """Serve until ``Close``; ``woken`` writes a byte to the other end of ``wake``."""
+        name = f"{self._config.hostname}:{self._config.port}"
+        self._shared = Shared(
+            self._config,
+            open_outbox(self._spool_settings, self._room),
+            Caution(),
+            OutageLog(name, self._config.client_id),
+            self._announcer,
+        )
+        self._woken = woken
+        while not (close := self._take()):
+            self._advance()
+            self._wait()
+        self._farewell(close.deadline)
+        self._wake.close()
+
+    def _take(self) -> Close | None:
+        """Take what is in the queues: orders first, for all cycles before an order count."""
+        close = None
+        while True:
+            try:
+                order = self.orders.get_nowait()
+            except Empty:
+                break
+            match order:
+                case Connection():
+                    self._connecting = False
+                    self._session = Session(order, self._shared)
+                case BrokerError():
+                    self._connecting = False
+                    self._shared.outage.failed(order)
+                    self._schedule()
+                case Close():
+                    close = order
+        while self.cycles:
+            number, cycle = self.cycles.popleft()
+            self._overrun += number - self._taken - 1
+            self._taken, self._latest = number, cycle
+            self._shared.outbox.put(to_json(self._array_of(cycle)).encode())
+            if self._session:
+                self._session.show(cycle)
+        return close
+
+    def _advance(self) -> None:
+        """Do what can be done now."""
+        outbox, session = self._shared.outbox, self._session
+        if session:
+            session.check()
+            session.send(self._latest)
+        if session and session.ended:
+            self._session = session = None
+            self._schedule()
+        if not session and not self._connecting and time.monotonic() >= self._retry_at:
+            self._connect()
+        outbox.check()
+        ready = session is not None and session.ready
+        outbox.save(everything=not ready or outbox.overdue(OVERDUE_S))
+        self._log_dropped()
+        self._publish_state()
+
+    def _wait(self) -> None:
+        """Wait until something happens."""
+        if self._session:
+            accepted = self._session.accepted
+            for event in self._session.connection.wait(TICK_S, self._wake):
+                self._session.handle(event)
+            if self._session.accepted and not accepted:
+                self._connections += 1
+                self._pause_s = RECONNECT_S[0]
+        else:
+            pause_s = TICK_S if self._connecting else self._retry_at - time.monotonic()
+            select.select([self._wake], [], [], min(max(pause_s, 0.0), TICK_S))
+        with suppress(BlockingIOError):
+            self._wake.recv(4096)
+
+    def _connect(self) -> None:
+        self._connecting = True
+        woken, orders = self._woken, self.orders
+
+        def report(result: Connection | BrokerError) -> None:
+            orders.put(result)
+            woken()
+
+        will = status(self._config, b"offline")
+        connect(self._config, self._config.client_id, will, report)
+
+    def _schedule(self) -> None:
+        """Connect again after a pause, which grows."""
+        self._retry_at = time.monotonic() + self._pause_s
+        self._pause_s = min(self._pause_s * 2, RECONNECT_S[1])
+
+    def _publish_state(self) -> None:
+        outbox, session = self._shared.outbox, self._session
+        self.state = OwnerState(
+            open=True,
+            taken=self._taken,
+            connected=session is not None and session.ready,
+            waiting=outbox.undelivered(),
+            connections=self._connections,
+            dropped=outbox.dropped + self._overrun,
+        )
+
+    def _farewell(self, deadline: float) -> None:
+        """Deliver what can be delivered, say ``offline`` and go."""
+        outbox, session = self._shared.outbox, self._session
+        outbox.stop_loading()
+        if session:
+            self._serve(
+                session, deadline - _SEND_S, lambda: bool(outbox.in_flight() or outbox.sendable())
+            )
+            session.stop_sending()
+            self._serve(session, deadline - _AWAIT_S, lambda: bool(outbox.in_flight()))
+        outbox.save(everything=True)
+        self._publish_state()
+        if session and session.accepted and not session.ended:
+            offline = session.say_offline()
+            self._serve(session, deadline - _OFFLINE_S, lambda: session.waits_for(offline))
+            if not session.waits_for(offline) and not session.ended:
+                session.connection.leave()
+                self._serve(session, deadline, lambda: not session.ended)
+        if session:
+            session.connection.close()  # where `offline` was not heard, the last will says it
+        lost, left = outbox.only_in_memory(), outbox.undelivered()
+        if left:
+            fate = "not delivered" if lost else "kept on disk"
+            log.warning("%s: %s: %d arrays", self._shared.outage.name, fate, lost or left)
+        self._log_dropped(at_the_end=True)
+        outbox.close()
+
+    def _serve(self, session: Session, until: float, condition: Callable[[], bool]) -> None:
+        while condition() and session.accepted and not session.ended:
+            session.send(self._latest)
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            for event in session.connection.wait(left):
+                session.handle(event)
+
+    def _log_dropped(self, at_the_end: bool = False) -> None:
+        outbox = self._shared.outbox
+        dropped = outbox.dropped + self._overrun - self._dropped_logged
+        if dropped and (at_the_end or outbox.undelivered() == len(outbox.in_flight())):
+            self._dropped_logged += dropped
+            log.warning(
+                "%s: dropped %d arrays, the oldest, that the broker did not take in time",
+                *(self._shared.outage.name, dropped),
+            )

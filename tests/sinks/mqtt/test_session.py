@@ -1,0 +1,135 @@
+"""A broker, a network or an array that misbehaves holds up nothing else."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from eflexcan2mqtt.sinks.mqtt import caution, owner
+from tests.support.arrays import array, drained, numbers, publish
+from tests.support.broker import wait_until
+from tests.support.proxy import ACKNOWLEDGEMENTS
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """Nothing takes longer than it must."""
+    monkeypatch.setattr(owner, "RECONNECT_S", (0.1, 1.0))
+    monkeypatch.setattr(caution, "HOLD_S", 1.0)
+
+
+def rejected(folder):
+    """What was set aside, by number of its array."""
+    return {json.loads(path.read_text())[0]["time"] for path in folder.glob("rejected-*")}
+
+
+def test_a_broker_that_acknowledges_nothing_is_reported_and_left(
+    open_sink, broker, make_proxy, lines, subscribe
+):
+    """It answers pings: only the acknowledgements are missing."""
+    network, subscriber = make_proxy(broker.port), subscribe(broker.port)
+    sink = open_sink(network.port, keepalive=1)
+    publish(sink, 0)
+    assert drained(sink, 10)
+    network.swallowed = ACKNOWLEDGEMENTS
+    publish(sink, 1)
+    wait_until(lambda: sink.state.connections >= 3)
+    assert not sink.state.connected
+    [line] = lines("acknowledged")
+    assert line.startswith(
+        f"127.0.0.1:{network.port}: has acknowledged nothing for 2 s; connecting again; "
+    )
+    network.swallowed = frozenset()
+    assert drained(sink, 10)
+    wait_until(lambda: 1 in numbers(subscriber.payloads()))
+
+
+@pytest.mark.usefixtures("hurried")
+def test_an_array_that_is_too_large_for_the_broker_is_set_aside_and_the_rest_arrives(
+    open_sink, make_broker, subscribe, lines, tmp_path
+):
+    broker = make_broker("allow_anonymous true", "max_packet_size 4000").start()
+    subscriber = subscribe(broker.port)
+    sink = open_sink(broker.port, spool=tmp_path / "spool")
+    publish(sink, 1, 2)
+    publish(sink, 3, size=5000)
+    publish(sink, *range(4, 30))
+    deadline = time.monotonic() + 40
+    while sink.state.waiting and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert sink.state.waiting == 0
+    wait_until(lambda: numbers(subscriber.payloads())[-1:] == [29])
+    assert numbers(subscriber.payloads()) == [1, 2, *range(4, 30)]
+    [path] = (tmp_path / "spool").glob("rejected-*")
+    assert json.loads(path.read_text()) == array(3, 5000)
+    [line] = lines("moved to")
+    size = path.stat().st_size
+    assert f"the array of 1970-01-01 00:00:03 UTC ({size} bytes); moved to {path}" in line
+    assert len(lines("does another client use client_id")) <= 1
+
+
+@pytest.mark.usefixtures("hurried")
+def test_without_a_spool_it_waits_until_it_is_the_oldest_of_too_many(
+    open_sink, make_broker, subscribe, lines
+):
+    broker = make_broker("allow_anonymous true", "max_packet_size 4000").start()
+    subscriber = subscribe(broker.port)
+    sink = open_sink(broker.port, room=30)
+    publish(sink, 1, size=5000)
+    publish(sink, *range(2, 12))
+    deadline = time.monotonic() + 40
+    while not lines("cannot set it aside") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert lines("cannot set it aside: there is no spool directory")
+    assert sink.state.waiting == 11
+    publish(sink, *range(12, 50))
+    deadline = time.monotonic() + 20
+    while sink.state.waiting and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert numbers(subscriber.payloads())[-1] == 49
+
+
+def test_two_clients_of_one_id_set_nothing_aside(open_sink, broker, subscribe, lines, tmp_path):
+    """They are one line each, and both live on."""
+    subscriber = subscribe(broker.port)
+    sinks = [open_sink(broker.port, spool=tmp_path / name) for name in ("one", "other")]
+    until = time.monotonic() + 9
+    number = 0
+    while time.monotonic() < until:
+        publish(sinks[0], number)
+        publish(sinks[1], 1000 + number)
+        number += 1
+        time.sleep(0.1)
+    clients = lines("client_id")
+    assert 1 <= len(clients) <= 2
+    for line in clients:
+        assert "does another client use client_id 'eflexcan2mqtt'?" in line
+    assert sinks[0].close() >= 0
+    assert drained(sinks[1], 15)
+    assert not rejected(tmp_path / "one") | rejected(tmp_path / "other")
+    arrived = set(numbers(subscriber.payloads()))
+    assert {1000 + each for each in range(number)} <= arrived
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_network_that_breaks_again_and_again_sets_nothing_aside(
+    open_sink, broker, make_proxy, subscribe, tmp_path
+):
+    """It breaks each connection, and for a while no acknowledgement of an array comes through."""
+    subscriber, network = subscribe(broker.port), make_proxy(broker.port)
+    sink = open_sink(network.port, spool=tmp_path)
+    wait_until(lambda: sink.state.connected)
+    network.lifetime_s = 0.3
+    for number in range(60):
+        publish(sink, number)
+        # PUBREC: `online` is acknowledged, arrays are not.
+        network.swallowed = frozenset({5}) if number < 50 else frozenset()
+        time.sleep(0.15)
+    assert network.cuts > 10
+    network.lifetime_s = None
+    assert drained(sink, 20)
+    wait_until(lambda: set(numbers(subscriber.payloads())) == set(range(60)))
+    assert not rejected(tmp_path)
+    assert list(dict.fromkeys(numbers(subscriber.payloads()))) == list(range(60))

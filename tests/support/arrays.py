@@ -1,0 +1,40 @@
+"""Arrays that are told apart by a number, and a sink to publish them."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, cast
+
+from eflexcan2mqtt.protocol.reading import Reading
+from eflexcan2mqtt.sinks.mqtt.sink import MqttSink
+
+from .bank import EXAMPLE
+
+PUBLISH_S = 0.5
+"""No call of publish takes longer: far more than one needs, far less than a time-out."""
+
+
+def array(number: int, size: int = 0) -> list[dict[str, Any]]:
+    """An array of one cycle with its number, and so many characters more."""
+    return [{**EXAMPLE[0], "time": number, **({"hardware_version": "x" * size} if size else {})}]
+
+
+def numbers(payloads: list[bytes]) -> list[int]:
+    """Those of arrays, in the order of their arrival; one without batteries has none."""
+    return [found[0]["time"] for found in map(json.loads, payloads) if found]
+
+
+def drained(sink: MqttSink, seconds: float) -> bool:
+    """Whether the broker acknowledges all that a sink has, in so many seconds at most."""
+    deadline = time.monotonic() + seconds
+    while not sink.drained() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return sink.state.waiting == 0
+
+
+def publish(sink: MqttSink, *arrays: int, size: int = 0) -> None:
+    for number in arrays:
+        begun = time.monotonic()
+        sink.publish(cast(list[Reading], array(number, size)))
+        assert time.monotonic() - begun < PUBLISH_S
