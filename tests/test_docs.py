@@ -11,10 +11,8 @@ import pytest
 
 from eflexcan2mqtt import __version__
 from eflexcan2mqtt.protocol.fields import STAGES
-from eflexcan2mqtt.settings.schema import Config
 
 from .support.program import LOG, MAIN
-from .support.tables import field_table
 
 HOME = Path(__file__).parents[1]
 README = HOME / "README.md"
@@ -22,37 +20,6 @@ DOCS = HOME / "docs"
 PAGES = [README, HOME / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
 
 README_WORDS = 1_500
-
-
-def between(page, name):
-    """What stands on a page between the comments of a name."""
-    return re.search(f"<!-- {name} -->\n(.*?)\n<!-- /{name} -->", page.read_text(), re.DOTALL)[1]
-
-
-def test_the_table_of_fields_is_that_of_the_code():
-    """If not, copy what is printed here between the two comments in docs/fields.md."""
-    print(field_table())
-    assert between(DOCS / "fields.md", "fields") == field_table()
-
-
-def shown(default):
-    """A default as the table of settings shows it."""
-    words = {True: "yes", False: "no", "": "(empty)", None: "$STATE_DIRECTORY"}
-    return (
-        words[default]
-        if isinstance(default, (bool, str, type(None))) and default in words
-        else default
-    )
-
-
-def test_every_setting_is_in_the_table_of_settings_with_its_default():
-    table = between(DOCS / "settings.md", "settings")
-    for section in Config.__dataclass_fields__.values():
-        for key, field in type(section.default).__dataclass_fields__.items():
-            default = re.search(rf"^\| `{key}` \| (\S*) \|", table, re.MULTILINE)
-            assert default, key
-            wanted = shown(field.default)
-            assert default[1] == (f"{wanted:g}" if isinstance(wanted, float) else str(wanted)), key
 
 
 def cells(row):

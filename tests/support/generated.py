@@ -9,9 +9,12 @@ from pathlib import Path
 
 from eflexcan2mqtt.settings.describe import settings_table, shipped_ini
 
+from .tables import field_table
+
 HOME = Path(__file__).parents[2]
 INI = HOME / "eflexcan2mqtt.ini"
 SETTINGS_PAGE = HOME / "docs" / "settings.md"
+FIELDS_PAGE = HOME / "docs" / "fields.md"
 
 
 def between(text: str, name: str, part: str) -> str:
@@ -25,8 +28,11 @@ def between(text: str, name: str, part: str) -> str:
 
 def generated() -> dict[Path, str]:
     """Each file with the text that it should have."""
-    page = between(SETTINGS_PAGE.read_text(), "settings", settings_table())
-    return {INI: shipped_ini(), SETTINGS_PAGE: page}
+    return {
+        INI: shipped_ini(),
+        SETTINGS_PAGE: between(SETTINGS_PAGE.read_text(), "settings", settings_table()),
+        FIELDS_PAGE: between(FIELDS_PAGE.read_text(), "fields", field_table()),
+    }
 
 
 def main() -> None:
