@@ -31,7 +31,7 @@ BROKER = {
     *(f"sinks.mqtt.{name}" for name in ("caution", "connection", "dialogue", "opening")),
     *(
         f"sinks.mqtt.{name}"
-        for name in ("outage", "outbox", "owner", "rejected", "session", "sink")
+        for name in ("outage", "outbox", "owner", "rejected", "session", "sink", "store")
     ),
 }
 

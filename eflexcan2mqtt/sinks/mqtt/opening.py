@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 from ...settings.schema import SpoolSettings
-from .outbox import Outbox, SpoolError
+from .outbox import Outbox
+from .store import SpoolError
 
 log = logging.getLogger(__name__)
 

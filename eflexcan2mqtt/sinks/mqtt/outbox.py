@@ -15,10 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-if TYPE_CHECKING:
-    from .spool import Spool
+from .store import SpoolBrokenError, SpoolError, Store
 
 log = logging.getLogger(__name__)
 
@@ -29,17 +28,6 @@ DRAIN, DRAIN_EVERY_S = 50, 1.0
 
 REBUILD_EVERY_S = 60.0
 """A spool that could not be rebuilt is tried again: the disk may have room by then."""
-
-
-class SpoolError(Exception):
-    """The spool cannot be used now; says which file and why.
-
-    It stands here since SQLite is loaded only where there is a spool.
-    """
-
-
-class SpoolBrokenError(SpoolError):
-    """The spool's file is damaged or gone: it must be rebuilt."""
 
 
 @dataclass
@@ -61,7 +49,7 @@ class Outbox:
     counts the arrays that had to be dropped.
     """
 
-    def __init__(self, spool: Spool | None, room: int) -> None:
+    def __init__(self, spool: Store | None, room: int) -> None:
         self.dropped = spool.purged if spool else 0
         self._room = room
         self._spool = spool
@@ -200,7 +188,7 @@ class Outbox:
             self._loaded = number
         self._stored = self._stored - len(found) if len(found) == DRAIN else 0
 
-    def _disk(self, action: Callable[[Spool], T]) -> T | None:
+    def _disk(self, action: Callable[[Store], T]) -> T | None:
         """Do something with the spool; None if that fails, which is logged once."""
         if self._spool is None:
             return None
@@ -219,7 +207,7 @@ class Outbox:
             self._disk_fails = True
             return None
 
-    def _rebuild(self, spool: Spool, error: SpoolError) -> None:
+    def _rebuild(self, spool: Store, error: SpoolError) -> None:
         """Begin a new file with what the old one still gives, and what is in memory."""
         renamed_to = spool.rebuild(self._loaded)
         saved = spool.count(self._loaded)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .outbox import SpoolBrokenError, SpoolError
+from .store import SpoolBrokenError, SpoolError
 
 FILE_NAME = "spool.sqlite3"
 FORMAT = 1

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eflexcan2mqtt.sinks.mqtt.outbox import SpoolBrokenError, SpoolError
 from eflexcan2mqtt.sinks.mqtt.spool import FILE_NAME, FORMAT, Spool
+from eflexcan2mqtt.sinks.mqtt.store import SpoolBrokenError, SpoolError
 
 DAY_S = 86_400
 TEXT = b'"' + b"x" * 6400 + b'"'
