@@ -18,8 +18,8 @@ class SpoolBrokenError(SpoolError):
 class Store(Protocol):
     """Arrays on disk by their numbers; every method raises SpoolError for what the disk does.
 
-    ``last`` is the highest number that it held when it was opened, or 0; ``purged`` is how many
-    arrays had to be dropped then.
+    ``last`` is the highest number that was ever in it, or 0; ``purged`` is how many arrays were
+    dropped when it was opened.
     """
 
     path: Path
