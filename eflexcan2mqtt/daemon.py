@@ -136,10 +136,10 @@ def _open(options: Run, can: Can, stack: ExitStack) -> Source:
     """Open the input; raises OSError if a recording cannot be read."""
     kind, name = options.input
     if kind == BUS:
-        from .sources import can_bus, socketcan
+        from .sources.can_bus import CanBus
 
-        lost = socketcan.Overflows()
-        return Source(can_bus.frames(can, lost), overflows=lambda: lost.count)
+        bus = CanBus(can)
+        return Source(bus, overflows=lambda: bus.overflows)
     from .sources.pace import Paced
 
     speed = options.pace()

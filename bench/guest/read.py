@@ -97,10 +97,10 @@ def gathered(counter: Counter) -> None:
 def ours(counter: Counter) -> None:
     from eflexcan2mqtt.protocol.blocks import Silence
     from eflexcan2mqtt.settings.schema import Can
-    from eflexcan2mqtt.sources import can_bus
+    from eflexcan2mqtt.sources.can_bus import CanBus
 
     take = counter.take
-    for frame in can_bus.frames(Can(channel=interface)):
+    for frame in CanBus(Can(channel=interface)):
         if frame is not Silence.SECOND and take(frame[1]):
             return
 

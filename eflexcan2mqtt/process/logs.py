@@ -27,8 +27,6 @@ class _Journal(logging.Formatter):
 def start(config: Logging, verbose: bool) -> None:
     """Log to stderr, and also to a rotating file if the INI names a directory."""
     root = logging.getLogger()
-    # python-can logs each socket, and each error that it also raises.
-    logging.getLogger("can").setLevel(logging.CRITICAL)
     root.setLevel(logging.DEBUG if verbose else config.log_level.upper())
     formatter = logging.Formatter(FORMAT)
     handlers: list[logging.Handler] = [logging.StreamHandler()]

@@ -28,6 +28,8 @@ BATTERIES = range(1, 16)
 FRAME_BYTES = 8
 PAYLOAD_BYTES = FRAME_BYTES - 1
 CELL_COUNT = 16
+CYCLE_S = 1.012
+"""Each battery of a bank sends its burst this often."""
 TICK_S = 1.0
 """A source without frames yields ``Silence.SECOND`` this often."""
 STALE_S = 3.0

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
-from dataclasses import Field, fields
+from dataclasses import Field
 from typing import Any
 
 from ..protocol.fields import EXTENDED
-from .schema import SECTIONS
+from .schema import SECTIONS, settings
 
 _WIDTH = 92
 _INTRODUCTION = (
@@ -26,7 +25,7 @@ def shipped_ini() -> str:
     lines = _comment(_INTRODUCTION)
     for name, section in SECTIONS.items():
         lines += ["", *_comment(_meaning(section)), f"[{name}]"]
-        for setting in _settings(section):
+        for setting in settings(name).values():
             lines += _comment(setting.metadata["meaning"])
             lines.append(_line(setting))
     return "\n".join(lines) + "\n"
@@ -39,17 +38,13 @@ def settings_table() -> str:
         rows.append(f"| **[{name}]** | | {_meaning(section)} |")
         rows += [
             f"| `{each.name}` | {_default(each)} | {each.metadata['meaning']} |"
-            for each in _settings(section)
+            for each in settings(name).values()
         ]
     return "\n".join(rows)
 
 
 def _meaning(section: type[Any]) -> str:
     return " ".join((section.__doc__ or "").split())
-
-
-def _settings(section: type[Any]) -> Iterator[Field[Any]]:
-    return (each for each in fields(section) if "meaning" in each.metadata)
 
 
 def _comment(text: str) -> list[str]:

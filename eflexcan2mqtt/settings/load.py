@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from . import ini, parsers, secrets
-from .schema import SECTIONS, Config
+from . import can_options, ini, parsers, secrets
+from .schema import SECTIONS, Can, Config
+from .schema import settings as settings_of
 
 DEFAULT_PATHS = (Path("eflexcan2mqtt.ini"), secrets.SERVICE_INI)
 
@@ -41,27 +42,29 @@ def load(path: Path, sections: frozenset[str] | None = None) -> Config:
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     headers, settings, complaints = ini.parse(data)
-    for line, name in headers.items():
-        if name not in SECTIONS and sections is None:
-            complaints.append(
-                (line, f"[{name}]: unknown section{parsers.did_you_mean(name, SECTIONS)}")
-            )
+    if sections is None:
+        complaints += _unknown_sections(headers)
+    else:
+        settings = [each for each in settings if each.section in sections]
+    named = (each.value.lower() for each in settings if each[1:3] == ("can", "interface"))
+    interface = next(named, Can.interface)
     found: _Found = {}
     for line, name, key, text in settings:
-        if name not in (SECTIONS if sections is None else sections):
+        if name not in SECTIONS:
             continue
-        field = SECTIONS[name].__dataclass_fields__.get(key)
-        if field is None:
-            complaints.append((line, f"[{name}] {key}: unknown setting{_hint(name, key)}"))
+        parse = _parser(name, key, interface)
+        if parse is None:
+            hint = _hint(name, key, interface)
+            complaints.append((line, f"[{name}] {key}: unknown setting{hint}"))
         elif (name, key) in found:
             first, _ = found[name, key]
             complaints.append((line, f"[{name}] {key}: set twice, first in line {first}"))
         else:
             try:
-                value = field.metadata["parse"](text)
+                value = parse(text)
             except ValueError as error:
                 complaints.append((line, f"[{name}] {key} = {_shown(text)}: {error}"))
-                value = field.default
+                value = getattr(SECTIONS[name], key, None)
             found[name, key] = (line, value)
     values = {
         name: {key: value for (at, key), (_, value) in found.items() if at == name}
@@ -69,9 +72,29 @@ def load(path: Path, sections: frozenset[str] | None = None) -> Config:
     }
     for key, complaint in _complete_mqtt(values["mqtt"], path.parent):
         complaints.append((found["mqtt", key][0], f"[mqtt] {key}: {complaint}"))
+    for key in can_options.missing(interface, values["can"]):
+        line, _ = found["can", "interface"]
+        needs = f"expected {key} to be set as well"
+        complaints.append((line, f"[can] interface = '{interface}': {needs}"))
     if complaints:
         raise ConfigError("\n".join(f"{path}:{line}: {what}" for line, what in sorted(complaints)))
+    options = [key for key in values["can"] if key not in settings_of("can")]
+    values["can"]["options"] = tuple((key, values["can"].pop(key)) for key in options)
     return Config(**{name: section(**values[name]) for name, section in SECTIONS.items()})
+
+
+def _unknown_sections(headers: dict[int, str]) -> Iterator[tuple[int, str]]:
+    for line, name in headers.items():
+        if name not in SECTIONS:
+            yield line, f"[{name}]: unknown section{parsers.did_you_mean(name, SECTIONS)}"
+
+
+def _parser(section: str, key: str, interface: str) -> Callable[[str], Any] | None:
+    """What converts the text of a setting; None if there is no such setting."""
+    if field := settings_of(section).get(key):
+        parse: Callable[[str], Any] = field.metadata["parse"]
+        return parse
+    return can_options.parser(interface, key) if section == "can" else None
 
 
 def _complete_mqtt(values: dict[str, Any], folder: Path) -> Iterator[tuple[str, str]]:
@@ -118,11 +141,12 @@ def _certificate_complaints(values: dict[str, Any]) -> Iterator[tuple[str, str]]
             yield name, f"expected certificates and keys in PEM: {error.strerror or error}"
 
 
-def _hint(section: str, key: str) -> str:
-    for name, other in SECTIONS.items():
-        if key in other.__dataclass_fields__:
+def _hint(section: str, key: str, interface: str) -> str:
+    for name in SECTIONS:
+        if key in settings_of(name):
             return f"; it belongs in [{name}]"
-    return parsers.did_you_mean(key, SECTIONS[section].__dataclass_fields__)
+    known = [*settings_of(section), *(can_options.names(interface) if section == "can" else ())]
+    return parsers.did_you_mean(key, known)
 
 
 def _shown(value: str) -> str:

@@ -76,6 +76,7 @@ class Can:
         "interface.",
         parsers.whole(1, 1_000_000),
     )
+    options: tuple[tuple[str, Any], ...] = ()  # the other settings of the interface: can_options
 
 
 @dataclass(frozen=True)
@@ -224,3 +225,9 @@ class Config:
 SECTIONS: dict[str, type[Any]] = {
     each.name: type(each.default) for each in dataclasses.fields(Config)
 }
+
+
+def settings(section: str) -> dict[str, dataclasses.Field[Any]]:
+    """The settings of a section by their keys, without what is no line of the INI."""
+    fields = dataclasses.fields(SECTIONS[section])
+    return {each.name: each for each in fields if "parse" in each.metadata}

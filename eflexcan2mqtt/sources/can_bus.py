@@ -1,4 +1,4 @@
-"""A CAN bus that heals itself: the batteries' frames, for ever.
+"""A CAN bus, through any interface of python-can: the batteries' frames, for ever.
 
 Whatever happens to the interface, it is closed, and opened again when it works.
 """
@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
+from itertools import chain
 
-from ..protocol.blocks import SILENT_TICKS, TICK_S, Event, Silence
+from ..protocol.blocks import SILENT_TICKS, TICK_S, Event, Frame, Silence
+from ..settings import can_options
 from ..settings.schema import Can
-from . import socketcan
+from . import opening, socketcan, socketcand
+from .messages import reason
+from .reader import Damage, Reader
 
 log = logging.getLogger(__name__)
 
@@ -21,70 +25,120 @@ QUICK_FOR_S = 10.0
 SLOWEST_RETRY_S = 30.0
 
 
-def opened(config: Can, overflows: socketcan.Overflows) -> Generator[Event, None, None]:
-    """The frames of our ids from the interface of the INI, and silence for each second without one.
+class CanBus:
+    """Iterates over the frames of our ids, and silence for each second without one, for ever.
 
-    Opens it with the first, closes it at the end; raises OSError when it fails.
+    Logs once that the bus is gone and once that it is back, and tries for ever: every
+    second at first, later every 30 s.  Raises ImpossibleError if it can never work.
     """
-    if config.interface == socketcan.NAME:
-        return socketcan.frames(config.channel, overflows)
-    from . import adapter
 
-    return adapter.frames(config)
+    def __init__(self, config: Can) -> None:
+        self.overflows = 0
+        """Frames that the kernel dropped because they came faster than they were read."""
+        self._config = config
+        self._name = config.channel
+        self._damage = Damage(config.channel)
 
+    @property
+    def damaged(self) -> int:
+        """Messages that could not be parsed, as of a serial adapter with a loose plug."""
+        return self._damage.count
 
-def frames(config: Can, overflows: socketcan.Overflows | None = None) -> Iterator[Event]:
-    """The frames of our ids, and silence for each second without one.
-
-    Says once that the bus is gone and once that it is back, and tries for ever: every
-    second at first, later every 30 s.  ``overflows`` counts what came faster than it was read.
-    """
-    overflows = overflows or socketcan.Overflows()
-    down_since: float | None = None
-    retry = QUICK_RETRY_S
-    while True:
-        try:
-            with closing(opened(config, overflows)) as received:
-                # An interface that is down opens, and fails only now.
-                first = next(received)
+    def __iter__(self) -> Iterator[Event]:
+        down_since: float | None = None
+        retry = QUICK_RETRY_S
+        while True:
+            try:
+                with closing(self._batches()) as batches:
+                    # An interface that is down opens, and fails only now.
+                    first = next(batches)
+                    if down_since is None:
+                        log.info("%s: open", self._name)
+                    else:
+                        log.info("%s: back after %.0f s", self._name, _since(down_since))
+                    down_since, retry = None, QUICK_RETRY_S
+                    silent = 0
+                    for frames in chain([first], batches):
+                        silent = self._log_silence(silent, bool(frames))
+                        yield from _events(frames)
+            except OSError as error:
                 if down_since is None:
-                    log.info("%s: open", config.channel)
+                    down_since = time.monotonic()
+                    log.warning("%s: %s; retrying until it works", self._name, reason(error))
                 else:
-                    log.info("%s: back after %.0f s", config.channel, _since(down_since))
-                down_since, retry = None, QUICK_RETRY_S
-                yield from _telling_silence(config.channel, first, received)
-        except OSError as error:
-            if down_since is None:
-                down_since = time.monotonic()
-                log.warning("%s: %s; trying again until it works", config.channel, reason(error))
-            else:
-                log.debug("%s: %s", config.channel, reason(error))
-        again = time.monotonic() + retry
-        while (left := again - time.monotonic()) > 0:
-            time.sleep(min(left, TICK_S))
-            yield Silence.SECOND
-        if _since(down_since or again) > QUICK_FOR_S:
-            retry = min(2 * retry, SLOWEST_RETRY_S)
+                    log.debug("%s: %s", self._name, reason(error))
+            repeat_at = time.monotonic() + retry
+            while (left := repeat_at - time.monotonic()) > 0:
+                time.sleep(min(left, TICK_S))
+                yield Silence.SECOND
+            if _since(down_since or repeat_at) > QUICK_FOR_S:
+                retry = min(2 * retry, SLOWEST_RETRY_S)
 
+    def opened(self) -> Generator[Event, None, None]:
+        """The same events, of the interface opened once: raises OSError when it fails.
 
-def reason(error: OSError) -> str:
-    """What went wrong, in words."""
-    return error.strerror or str(error)
+        Opens it with the first event and closes it at the end.  Raises ImpossibleError, too.
+        """
+        with closing(self._batches()) as batches:
+            for frames in batches:
+                yield from _events(frames)
 
+    def _batches(self) -> Generator[list[Frame], None, None]:
+        """The frames that came at once, or an empty list for a second without any."""
+        bus = opening.open_bus(self._config)
+        try:
+            match self._config.interface:
+                case can_options.SOCKETCAN:
+                    interface = socketcan.Interface(bus, self._name)
+                    yield from _by_second(interface.batches(), lambda: self._check(interface))
+                case socketcand.NAME:
+                    connection = socketcand.Connection(bus)
+                    yield from _by_second(Reader(bus, self._damage).batches(), connection.check)
+                case _:
+                    yield from _by_second(Reader(bus, self._damage).batches(), lambda: None)
+        finally:
+            opening.close(bus)
 
-def _telling_silence(channel: str, first: Event, received: Iterator[Event]) -> Iterator[Event]:
-    silent = int(first is Silence.SECOND)
-    yield first
-    for frame in received:
-        if frame is Silence.SECOND:
+    def _check(self, interface: socketcan.Interface) -> None:
+        interface.check()
+        if lost := interface.overflows():
+            self.overflows += lost
+            log.warning(
+                "%s: lost %d frames: they came faster than they were read", self._name, lost
+            )
+
+    def _log_silence(self, silent: int, heard: bool) -> int:
+        """Log its beginning and its end; ``silent`` seconds were, return how many there are."""
+        if not heard:
             silent += 1
             if silent == SILENT_TICKS:
-                log.warning("%s: no battery says anything", channel)
-        elif silent:
-            if silent >= SILENT_TICKS:
-                log.info("%s: the batteries are back after %d s", channel, silent)
-            silent = 0
-        yield frame
+                log.warning("%s: no frames from any battery for %d s", self._name, silent)
+            return silent
+        if silent >= SILENT_TICKS:
+            log.info("%s: the batteries are back after %d s", self._name, silent)
+        return 0
+
+
+def _by_second(batches: Iterable[list[Frame]], check: Callable[[], None]) -> Iterator[list[Frame]]:
+    """The batches with frames, and an empty one for each second without.
+
+    About once a second ``check`` is called, which may raise.
+    """
+    looked = time.monotonic()
+    heard = False
+    for frames in batches:
+        if frames:
+            heard = True
+            yield frames
+        if _since(looked) >= TICK_S:
+            check()
+            if not heard:
+                yield []
+            looked, heard = time.monotonic(), False
+
+
+def _events(frames: list[Frame]) -> Iterable[Event]:
+    return frames or [Silence.SECOND]
 
 
 def _since(moment: float) -> float:

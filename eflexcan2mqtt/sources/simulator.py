@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
+from ..protocol import blocks
 from ..protocol.blocks import CELLS, STATUS, Frame, burst
 from .simulated_bank import Bank
 
-CYCLE_S = 1.012
+CYCLE_S = blocks.CYCLE_S
 BURST_S = 0.008
 SECOND_BATTERY_S = 0.013
 EACH_BATTERY_S = 0.020
@@ -27,9 +28,9 @@ def frames(batteries: int, start: float, seed: int = 1) -> Iterator[Frame]:
     random = Random(seed)  # noqa: S311 (jitter, not keys)
     elapsed = 0.0
     while True:
-        for number, blocks in enumerate(bank.step(CYCLE_S), 1):
+        for number, payloads in enumerate(bank.step(CYCLE_S), 1):
             sent = start + elapsed + _slot(number)
-            for can_id, data in burst(number, *blocks):
+            for can_id, data in burst(number, *payloads):
                 yield can_id, data, round(sent, 6)
                 sent += BURST_S / FRAMES_PER_BURST * random.uniform(0.8, 1.2)
         elapsed += CYCLE_S

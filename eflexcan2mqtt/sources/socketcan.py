@@ -1,25 +1,23 @@
-"""SocketCAN, the kernel's CAN interfaces, at the kernel's price.
+"""What only SocketCAN has: few wake-ups, and what is asked of the socket of python-can's bus.
 
-A frame is one recvmsg and one struct, and keeps the time at which the kernel received it.
-To be woken for a frame costs more than to read it: so they gather in the kernel for a moment.
+To be woken for a frame costs more than to read it: so frames gather in the kernel, which also
+gives each its time.  A socket whose interface was pulled and plugged in again is silent for ever.
 """
 
 from __future__ import annotations
 
 import errno
-import logging
 import os
+import select
 import socket
 import struct
 import time
-from collections.abc import Generator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from ..protocol.blocks import BLOCKS, FRAME_BYTES, OUR_IDS, TICK_S, Event, Silence
-
-log = logging.getLogger(__name__)
-
-NAME = "socketcan"
+from ..protocol.blocks import TICK_S, Frame
+from .messages import ERRORS, is_ours, reason
 
 RECEIVE_BUFFER = 1 << 20
 """Bytes to ask for; the kernel's default holds 1.1 s of a bank of 14."""
@@ -27,99 +25,69 @@ RECEIVE_BUFFER = 1 << 20
 GATHER_S = 0.05
 """How long frames gather: two or three batteries, or 100 frames of the busiest wire."""
 
-# linux/can.h: id with flags, length, data.  An extended, remote or error frame has a flag in
-# its id, and so none of our ids.
-_FRAME = struct.Struct("=IB3x8s")
-# Python's own CAN_EFF_FLAG is negative on a 32-bit system.
-_EXTENDED, _REMOTE = 0x8000_0000, 0x4000_0000
-_MASK = 0x7F0 | _EXTENDED | _REMOTE
-FILTERS = b"".join(struct.pack("=II", block.base_id, _MASK) for block in BLOCKS)
-"""Pairs of id and mask, for the kernel: our ids and the two beside them."""
-_TIMESPEC = struct.Struct("@ll")
-# The options of old, with two longs: python's wants 64-bit times on newer 32-bit systems.
-_SO_RCVTIMEO = 20
-_SO_TIMESTAMPNS = 35
+MOST_AT_ONCE = 1024
+"""Messages: a bus that is faster than this computer is handed on, too."""
+
 _SO_MEMINFO = 55
 _MEMINFO = struct.Struct("=9I")
-_DROPS_EVERY = 4096  # frames
 _IFF_UP = 1
 
 
-class Overflows:
-    """How many frames the kernel had to drop, over all sockets."""
+class Interface:
+    """The interface behind an open bus.  Raises OSError if there is none of that name."""
 
-    count = 0
+    def __init__(self, bus: Any, channel: str) -> None:
+        self._bus = bus
+        self._socket: socket.socket = bus.socket
+        self._channel = channel
+        self._index = index(channel)
+        self._dropped = 0
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
 
+    def batches(self) -> Iterator[list[Frame]]:
+        """The frames that gathered, or none after a second; raises OSError when the bus fails."""
+        recv = self._bus.recv
+        while True:
+            begun = time.monotonic()
+            frames: list[Frame] = []
+            failure = None
+            count = 0
+            try:
+                while count < MOST_AT_ONCE and (message := recv(0)):
+                    count += 1
+                    if is_ours(message):
+                        frame = message.arbitration_id, bytes(message.data), message.timestamp
+                        frames.append(frame)
+            except ERRORS as error:
+                failure = OSError(reason(error))
+            yield frames
+            if failure:
+                raise failure
+            if count:
+                # From the last time on: a busy computer reads as often as an idle one.
+                time.sleep(max(begun + GATHER_S - time.monotonic(), 0))
+            else:
+                # python-can waits by the clock of the day, for ever if that is set back meanwhile.
+                select.select([self._socket], [], [], TICK_S)
 
-def frames(channel: str, overflows: Overflows) -> Generator[Event, None, None]:
-    """The frames of our ids, and silence for each second without one; closes the socket at its end.
+    def check(self) -> None:
+        """Raise OSError if the interface is gone, another one by now, or down."""
+        if index(self._channel) != self._index:
+            raise OSError(errno.ENODEV, "Replaced by another interface of that name")
+        flags = int(Path(f"/sys/class/net/{self._channel}/flags").read_text(), 16)
+        if not flags & _IFF_UP:
+            raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
 
-    Raises OSError when the interface is missing, gone, down or another one.  Frames that the
-    kernel had to drop are logged.
-    """
-    with socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW) as bus:
-        # Before it is bound: no foreign frame slips in.
-        bus.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FILTER, FILTERS)
-        bus.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-        bus.bind((channel,))
-        yield from received(bus, channel, overflows)
-
-
-def received(
-    bus: socket.socket, channel: str, overflows: Overflows
-) -> Generator[Event, None, None]:
-    """What ``frames`` gives, from a socket of datagrams laid out as the kernel's CAN frames."""
-    bus.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-    # python's own time-out polls before each read and doubles its cost.
-    bus.setsockopt(socket.SOL_SOCKET, _SO_RCVTIMEO, _TIMESPEC.pack(int(TICK_S), 0))
-    index = socket.if_nametoindex(channel)
-    recvmsg, unpack, unpack_time = bus.recvmsg, _FRAME.unpack, _TIMESPEC.unpack
-    size, room = _FRAME.size, socket.CMSG_SPACE(_TIMESPEC.size)
-    looked = time.monotonic()
-    heard = False  # one of ours, since then
-    count = dropped = flags = 0
-    while True:
-        try:
-            raw, ancillary, _, _ = recvmsg(size, room, flags)
-            flags = socket.MSG_DONTWAIT
-        except BlockingIOError:
-            if flags:
-                time.sleep(GATHER_S)
-                flags = 0
-                continue
-            # A socket whose interface was pulled and plugged in again is silent for ever.
-            _check_interface(channel, index)
-            dropped = _told_drops(bus, channel, dropped, overflows)
-            yield Silence.SECOND
-            looked, heard = time.monotonic(), False
-            continue
-        count += 1
-        if not count % _DROPS_EVERY:
-            dropped = _told_drops(bus, channel, dropped, overflows)
-        can_id, length, data = unpack(raw)
-        if can_id in OUR_IDS and length == FRAME_BYTES:
-            heard = True
-            seconds, nanoseconds = unpack_time(ancillary[0][2])
-            yield can_id, data, seconds + nanoseconds * 1e-9
-        elif time.monotonic() - looked >= TICK_S:
-            # Foreign frames keep coming: a tick is for a whole look without one of ours.
-            if not heard:
-                yield Silence.SECOND
-            looked, heard = time.monotonic(), False
+    def overflows(self) -> int:
+        """How many frames the kernel dropped since the last call."""
+        meminfo = self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
+        before, self._dropped = self._dropped, _MEMINFO.unpack(meminfo)[-1]
+        return self._dropped - before
 
 
-def _check_interface(channel: str, index: int) -> None:
-    if socket.if_nametoindex(channel) != index:
-        raise OSError(errno.ENODEV, "is another interface now")
-    flags = int(Path(f"/sys/class/net/{channel}/flags").read_text(), 16)
-    if not flags & _IFF_UP:
-        raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
-
-
-def _told_drops(bus: socket.socket, channel: str, before: int, overflows: Overflows) -> int:
-    meminfo = bus.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
-    *_, dropped = _MEMINFO.unpack(meminfo)
-    if dropped > before:
-        overflows.count += dropped - before
-        log.warning("%s: %d frames came faster than they were read", channel, dropped - before)
-    return int(dropped)
+def index(channel: str) -> int:
+    """The kernel's number of an interface; raises OSError if there is none of that name."""
+    try:
+        return socket.if_nametoindex(channel)
+    except OSError:  # older Pythons give it neither number nor words
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV)) from None

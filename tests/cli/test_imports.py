@@ -25,6 +25,11 @@ DEAR = {
 
 LINES = {"sinks.text_lines", "sinks.json_lines"}
 FILE = {"sources.candump", "sources.lines", "sources.pace"}
+BUS = {
+    *("can", "asyncio", "sqlite3"),  # python-can uses the two
+    *(f"sources.{name}" for name in ("arrivals", "can_bus", "messages", "opening", "reader")),
+    *("sources.socketcan", "sources.socketcand"),
+}
 SIMULATOR = {"sources.pace", "sources.simulator", "sources.simulated_bank"}
 BROKER = {
     *("paho", "sinks.message", "sinks.mqtt", "sinks.json_lines", "sinks.text_lines"),
@@ -73,7 +78,7 @@ def loaded(folder, *arguments, ini=""):
         (("--input", LOG, "--output", "table", "--speed", "0"), FILE | {"sinks.table", "rich"}),
         (("--input", "simulator:1", "--output", "json"), SIMULATOR | LINES),
         (("--input", "simulator:1"), SIMULATOR | BROKER),
-        (("--input", "can", "--output", "json"), {"sources.can_bus", "sources.socketcan"} | LINES),
+        (("--input", "can", "--output", "json"), BUS | LINES),
     ],
 )
 def test_an_input_and_an_output_load_what_they_use(tmp_path, arguments, expected):
@@ -106,7 +111,6 @@ def test_the_page_loads_a_server_and_no_metrics_before_somebody_asks_for_them(tm
     assert loaded(tmp_path, "--input", "simulator:1", ini=ini) == SIMULATOR | BROKER | web
 
 
-def test_python_can_is_loaded_for_the_other_interfaces_alone(tmp_path):
-    ini = "[can]\ninterface = virtual\n"
-    found = loaded(tmp_path, "--input", "can:x", "--output", "json", ini=ini)
-    assert found >= {"can", "sources.adapter"}
+def test_python_can_is_not_loaded_for_the_settings_of_socketcan(tmp_path):
+    ini = "[can]\ninterface = socketcan\nchannel = can1\nbitrate = 500000\n"
+    assert loaded(tmp_path, "--input", LOG, "--output", "json", ini=ini) == FILE | LINES

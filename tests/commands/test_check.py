@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import socket
 import subprocess
 import time
 
+from tests.support.adapters import SerialAdapter
 from tests.support.bank import sent
 from tests.support.broker import free_port
 from tests.support.program import LOG, mqtt_ini
@@ -70,18 +69,15 @@ def test_check_listens_for_batteries(run, tmp_path):
 
 
 def test_check_hears_batteries(start, tmp_path):
-    adapter, ours = pty.openpty()
-    (tmp_path / "x.ini").write_text(f"[can]\ninterface = slcan\nchannel = {os.ttyname(ours)}\n")
-    process = start("-c", "x.ini", "--output", "json", "--check")
-    os.read(adapter, 100)
-    deadline = time.monotonic() + 15
-    while process.poll() is None and time.monotonic() < deadline:
-        for can_id, data, _ in sent(1) + sent(2):
-            os.write(adapter, f"t{can_id:03X}8{data.hex().upper()}\r".encode())
-        time.sleep(0.3)
-    assert "hears 2 batteries" in process.stdout.read()
-    os.close(adapter)
-    os.close(ours)
+    with SerialAdapter() as adapter:
+        (tmp_path / "x.ini").write_text(f"[can]\ninterface = slcan\nchannel = {adapter.name}\n")
+        process = start("-c", "x.ini", "--output", "json", "--check")
+        adapter.wait_until_open()
+        deadline = time.monotonic() + 15
+        while process.poll() is None and time.monotonic() < deadline:
+            adapter.send(sent(1) + sent(2))
+            time.sleep(0.3)
+        assert "hears 2 batteries" in process.stdout.read()
 
 
 def test_check_names_a_refusing_and_a_mute_broker_without_the_password(run, make_broker, tmp_path):

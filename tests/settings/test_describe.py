@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 
 import pytest
@@ -10,11 +9,9 @@ import pytest
 from eflexcan2mqtt.settings import parsers
 from eflexcan2mqtt.settings.describe import settings_table, shipped_ini
 from eflexcan2mqtt.settings.load import load
-from eflexcan2mqtt.settings.schema import SECTIONS, Config, Mqtt
+from eflexcan2mqtt.settings.schema import SECTIONS, Config, Mqtt, settings
 
-SETTINGS = [
-    (name, setting) for name, section in SECTIONS.items() for setting in dataclasses.fields(section)
-]
+SETTINGS = [(name, setting) for name in SECTIONS for setting in settings(name).values()]
 KEYS = [setting.name for _, setting in SETTINGS]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 
@@ -11,7 +12,10 @@ import pytest
 
 from eflexcan2mqtt.protocol.blocks import OUR_IDS, Silence
 from eflexcan2mqtt.settings.schema import Can
-from eflexcan2mqtt.sources import adapter, can_bus
+from eflexcan2mqtt.sources.can_bus import CanBus
+from eflexcan2mqtt.sources.messages import is_ours, reason
+from eflexcan2mqtt.sources.opening import ImpossibleError
+from tests.support.adapters import SerialAdapter
 from tests.support.bank import sent
 
 FRAME = sent(1)[0]
@@ -33,7 +37,7 @@ def peer(channel):
 @pytest.fixture
 def source(channel):
     """Our end, opened with the first frame."""
-    frames = can_bus.frames(Can(interface="virtual", channel=channel))
+    frames = iter(CanBus(Can(interface="virtual", channel=channel)))
     yield frames
     frames.close()
 
@@ -100,8 +104,8 @@ def test_only_data_frames_of_batteries_pass(peer, source):
 @pytest.mark.parametrize("foreign", NOT_OURS[:7], ids=str)
 def test_the_gate_in_code_holds_without_the_filters_of_the_interface(foreign):
     """A few foreign frames slip in while a bus is opened."""
-    assert not adapter.is_ours(foreign)
-    assert adapter.is_ours(message())
+    assert not is_ours(foreign)
+    assert is_ours(message())
 
 
 def test_each_second_without_a_battery_is_a_tick_and_three_are_told(peer, source, caplog):
@@ -116,7 +120,7 @@ def test_each_second_without_a_battery_is_a_tick_and_three_are_told(peer, source
     name = caplog.messages[0].removesuffix(": open")
     assert caplog.messages == [
         f"{name}: open",
-        f"{name}: no battery says anything",
+        f"{name}: no frames from any battery for 3 s",
         f"{name}: the batteries are back after 4 s",
     ]
 
@@ -124,11 +128,11 @@ def test_each_second_without_a_battery_is_a_tick_and_three_are_told(peer, source
 def test_a_missing_interface_is_said_once_and_tried_again(caplog):
     """This kernel may know no CAN at all, or no can77: either is one line, in its words."""
     caplog.set_level(logging.INFO)
-    source = can_bus.frames(Can(channel="can77"))
+    source = iter(CanBus(Can(channel="can77")))
     assert [next(source) for _ in range(4)] == [Silence.SECOND] * 4
     [line] = caplog.messages
     assert line.startswith("can77: ")
-    assert line.endswith("; trying again until it works")
+    assert line.endswith("; retrying until it works")
     source.close()
 
 
@@ -144,7 +148,7 @@ def ours_on(channel, peer):
 def test_a_bus_that_breaks_is_opened_again(channel, peer, caplog):
     """python-can says that the bus failed: closed, waited, opened; said once each way."""
     caplog.set_level(logging.INFO)
-    source = can_bus.frames(Can(interface="virtual", channel=channel))
+    source = iter(CanBus(Can(interface="virtual", channel=channel)))
     thread = later(lambda: peer.send(message()))
     assert first_of(source)[:2] == FRAME[:2]
     thread.join()
@@ -155,7 +159,7 @@ def test_a_bus_that_breaks_is_opened_again(channel, peer, caplog):
     thread.join()
     assert caplog.messages == [
         f"{channel}: open",
-        f"{channel}: Network is down; trying again until it works",
+        f"{channel}: Network is down; retrying until it works",
         caplog.messages[2],
     ]
     assert caplog.messages[2].startswith(f"{channel}: back after ")
@@ -165,7 +169,7 @@ def test_a_bus_that_breaks_is_opened_again(channel, peer, caplog):
 def test_a_link_that_is_down_is_said_once_however_often_it_opens(channel, peer, caplog):
     """Such an interface opens without an error, and fails at the first read."""
     caplog.set_level(logging.INFO)
-    source = can_bus.frames(Can(interface="virtual", channel=channel))
+    source = iter(CanBus(Can(interface="virtual", channel=channel)))
     over = threading.Event()
 
     def break_each():
@@ -182,7 +186,7 @@ def test_a_link_that_is_down_is_said_once_however_often_it_opens(channel, peer, 
     assert [next(source) for _ in range(4)] == [Silence.SECOND] * 4
     over.set()
     thread.join()
-    assert caplog.messages == [f"{channel}: Network is down; trying again until it works"]
+    assert caplog.messages == [f"{channel}: Network is down; retrying until it works"]
     source.close()
 
 
@@ -195,10 +199,47 @@ class Broken:
         raise can.CanOperationError("Error receiving: Network is down", 100) from down
 
 
-def test_an_interface_that_needs_what_is_not_installed_says_so(caplog):
-    source = can_bus.frames(Can(interface="canalystii", channel="0"))
-    assert next(source) is Silence.SECOND
-    assert "trying again" in caplog.messages[-1]
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        (Can(interface="gs_usb"), "needs the Python package gs-usb; run 'pip install gs-usb'"),
+        (
+            Can(interface="kvaser", channel="0"),
+            "cannot be used here (name 'canGetNumberOfChannels' is not defined); "
+            "install its driver, or choose another interface",
+        ),
+        (
+            Can(interface="pcan"),
+            "cannot be used here (pcanbasic library not found.); "
+            "install its driver, or choose another interface",
+        ),
+        (Can(interface="socketcand"), "needs 'host' and 'port' to be set in [can] as well"),
+        (Can(interface="cantact", channel="x"), "needs the Python package cantact"),
+    ],
+    ids=lambda each: getattr(each, "interface", ""),
+)
+def test_what_can_never_work_is_not_tried_again(config, problem):
+    with pytest.raises(ImpossibleError, match=re.escape(problem)) as caught:
+        next(iter(CanBus(config)))
+    assert str(caught.value).startswith(f"[can] interface = {config.interface}: ")
+
+
+def test_a_bit_rate_that_an_adapter_does_not_have_can_never_work():
+    with SerialAdapter() as adapter:
+        config = Can("slcan", adapter.name, 7, options=(("sleep_after_open", 0.0),))
+        with pytest.raises(ImpossibleError, match="Invalid bitrate, choose one of 10000, "):
+            next(iter(CanBus(config)))
+
+
+def test_files_and_variables_of_python_can_are_ignored(monkeypatch, tmp_path, channel, peer):
+    """The INI is the one place that says which bus is read."""
+    (tmp_path / ".can").write_text("[default]\ninterface = kvaser\nrx_queue_size = 1\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("CAN_CONFIG", '{"preserve_timestamps": "no", "receive": 1}')
+    source = CanBus(Can(interface="virtual", channel=channel)).opened()
+    thread = later(lambda: [peer.send(message(*frame[:2])) for frame in sent(1)])
+    assert len([first_of(source) for _ in range(18)]) == 18
+    thread.join()
     source.close()
 
 
@@ -215,4 +256,4 @@ def test_an_interface_that_needs_what_is_not_installed_says_so(caplog):
     ],
 )
 def test_the_reason_is_given_in_the_words_of_the_system(error, words):
-    assert adapter.reason(error) == words
+    assert reason(error) == words

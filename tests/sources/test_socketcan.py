@@ -1,104 +1,75 @@
-"""The reading of SocketCAN on any kernel: a pair of sockets passes datagrams as a CAN bus does.
+"""What SocketCAN's own needs of the kernel, on sockets that any kernel has.
 
-What only a CAN interface shows is in tests/system.
+Reading a CAN interface is tested in tests/system.
 """
 
 from __future__ import annotations
 
+import re
 import socket
-import struct
-import threading
-import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from eflexcan2mqtt.protocol.blocks import OUR_IDS, Silence
-from eflexcan2mqtt.sources import socketcan
-from tests.support.bank import sent
+import eflexcan2mqtt
+from eflexcan2mqtt.protocol.blocks import OUR_IDS
+from eflexcan2mqtt.sources import opening, socketcan
 
 LOOPBACK = "lo"
-EXTENDED, REMOTE, ERROR = 0x8000_0000, 0x4000_0000, 0x2000_0000
 
 
 @pytest.fixture
-def ends():
-    """That of the batteries, and ours."""
-    theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    with theirs, ours:
-        yield theirs, ours
+def receiver():
+    """A socket that nobody reads."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        yield receiver
 
 
 @pytest.fixture
-def wire(ends):
-    return ends[0]
+def interface(receiver):
+    return socketcan.Interface(SimpleNamespace(socket=receiver), LOOPBACK)
 
 
-@pytest.fixture
-def received(ends):
-    frames = socketcan.received(ends[1], LOOPBACK, socketcan.Overflows())
-    yield frames
-    frames.close()
+def test_the_receive_buffer_is_enlarged(receiver):
+    before = receiver.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+    socketcan.Interface(SimpleNamespace(socket=receiver), LOOPBACK)
+    assert receiver.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) > before
 
 
-def put(wire, can_id, data, length=8):
-    wire.send(struct.pack("=IB3x8s", can_id, length, data))
+def test_what_the_kernel_drops_is_counted_once(receiver, interface):
+    receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    assert interface.overflows() == 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for _ in range(200):
+            sender.sendto(bytes(16), receiver.getsockname())
+    assert 0 < interface.overflows() < 200
+    assert interface.overflows() == 0
 
 
-def test_frames_come_as_they_were_sent_with_the_kernels_time(wire, received):
-    put(wire, 0x101, bytes(8))
-    next(received)  # from here on the kernel stamps what comes
-    frames = sent(3)
-    before = time.time()
-    for can_id, data, _ in frames:
-        put(wire, can_id, data)
-    after = time.time()
-    time.sleep(0.2)  # it is late, and knows when they came
-    found = [next(received) for _ in frames]
-    assert [frame[:2] for frame in found] == [frame[:2] for frame in frames]
-    assert before - 0.001 <= found[0][2] <= found[-1][2] <= after + 0.001
+def test_an_interface_that_is_up_is_well(interface):
+    interface.check()
 
 
-@pytest.mark.parametrize(
-    ("can_id", "length"),
-    [(0x100, 8), (0x110, 8), (0x101, 7), (0x101 | EXTENDED, 8), (0x101 | REMOTE, 8), (ERROR, 8)],
-)
-def test_what_is_no_batterys_is_left_out(wire, received, can_id, length):
-    put(wire, can_id, b"\1" * length, length)
-    put(wire, 0x102, b"\1" * 8)
-    assert next(received)[0] == 0x102
+def test_an_interface_that_is_missing_is_no_such_device():
+    with pytest.raises(OSError, match="No such device"):
+        socketcan.index("can77")
 
 
-def test_a_silent_second_is_a_tick(received):
-    begun = time.monotonic()
-    assert [next(received), next(received)] == [Silence.SECOND] * 2
-    assert 1.8 < time.monotonic() - begun < 10
-
-
-@pytest.mark.parametrize("pause", [0.05, 0.7])
-def test_ticks_come_also_where_only_foreign_frames_do_and_not_twice_as_often(wire, received, pause):
-    over = threading.Event()
-
-    def chatter():
-        while not over.wait(pause):
-            put(wire, 0x100, bytes(8))
-
-    foreign = threading.Thread(target=chatter)
-    foreign.start()
-    begun = time.monotonic()
-    try:
-        assert [next(received) for _ in range(3)] == [Silence.SECOND] * 3
-        assert 2.5 < time.monotonic() - begun < 15
-    finally:
-        over.set()
-        foreign.join()
-
-
-def test_the_kernel_passes_data_frames_of_our_two_rows_of_ids_alone():
-    """Also on a 32-bit system, where Python's own flags are negative."""
-    pairs = list(struct.iter_unpack("=II", socketcan.FILTERS))
-
+def test_the_kernel_passes_frames_of_our_two_rows_of_ids_alone():
     def passes(can_id):
-        return any(can_id & mask == wanted & mask for wanted, mask in pairs)
+        return any(
+            can_id & each["can_mask"] == each["can_id"] & each["can_mask"]
+            for each in opening.FILTERS
+        )
 
     assert {each for each in range(0x800) if passes(each)} == OUR_IDS | {0x100, 0x600}
-    assert not any(passes(each | flag) for each in OUR_IDS for flag in (EXTENDED, REMOTE))
+    assert not any(each["extended"] for each in opening.FILTERS)
+
+
+def test_no_can_socket_of_our_own_is_left():
+    """Every bus is python-can's."""
+    sources = [each.read_text() for each in Path(eflexcan2mqtt.__file__).parent.rglob("*.py")]
+    assert sources
+    assert not any(re.search(r"AF_CAN|PF_CAN|CAN_RAW", each) for each in sources)

@@ -300,7 +300,7 @@ def on_can0(bank):
 def test_an_interface_that_goes_down_and_up(on_can0):
     bank, mark = on_can0, on_can0.mark()
     bank.machine.run("ip link set can0 down")
-    bank.wait_told("can0: Network is down; trying again until it works", mark)
+    bank.wait_told("can0: Network is down; retrying until it works", mark)
     time.sleep(6)
     bank.machine.run(CAN0_UP)
     since = len(bank.arrays())
@@ -314,7 +314,7 @@ def test_an_interface_that_goes_down_and_up(on_can0):
 def test_an_adapter_that_is_pulled_and_plugged_in_again(on_can0):
     bank, mark = on_can0, on_can0.mark()
     bank.machine.run(f"echo 1 > /sys/bus/pci/devices/{CAN0}/remove")
-    bank.wait_told("; trying again until it works", mark)
+    bank.wait_told("; retrying until it works", mark)
     time.sleep(5)
     bank.machine.run("echo 1 > /sys/bus/pci/rescan")
     bank.machine.wait("test -e /sys/class/net/can0")
@@ -332,7 +332,7 @@ def test_an_interface_that_is_not_there_at_the_start(on_can0):
     bank.machine.run(f"echo 1 > /sys/bus/pci/devices/{CAN0}/remove")
     mark = bank.mark()
     bank.start()
-    bank.wait_told("can0: No such device; trying again until it works", mark)
+    bank.wait_told("can0: No such device; retrying until it works", mark)
     assert bank.machine.run(f"systemctl is-active {SERVICE}").stdout == "active\n"
     time.sleep(4)
     bank.machine.run("echo 1 > /sys/bus/pci/rescan")
@@ -353,7 +353,7 @@ def test_a_bus_that_goes_off(on_can0):
 def test_a_bus_that_is_up_but_silent(on_can0):
     bank, mark = on_can0, on_can0.mark()
     bank.machine.stop("feed")
-    bank.wait_told("can0: no battery says anything", mark)
+    bank.wait_told("can0: no frames from any battery for 3 s", mark)
     time.sleep(8)
     bank.feed()
     bank.wait_told("can0: the batteries are back after", mark)
