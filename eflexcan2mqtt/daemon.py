@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack, suppress
-from itertools import repeat
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +73,8 @@ class _Daemon:
         left = 0
         try:
             with suppress(Stopped):
-                events = systemd.beating(self._stop.until(self._source.events), self._beat)
-                self._bridge.run(events)
+                batches = systemd.beating(self._stop.until(self._source.batches), self._beat)
+                self._bridge.run(chain.from_iterable(batches))
                 if not self._stop.requested:
                     self._drain()
                     drained = True
@@ -139,7 +139,7 @@ def _open(options: Run, can: Can, stack: ExitStack) -> Source:
         from .sources.can_bus import CanBus
 
         bus = CanBus(can)
-        return Source(bus, overflows=lambda: bus.overflows)
+        return Source(bus.batches(), overflows=lambda: bus.overflows)
     from .sources.pace import Paced
 
     speed = options.pace()
@@ -147,7 +147,7 @@ def _open(options: Run, can: Can, stack: ExitStack) -> Source:
         from .sources import simulator
 
         paced = Paced(simulator.frames(int(name), time.time()), speed)
-        return Source(paced, lambda: paced.time, live=bool(speed))
+        return Source(zip(paced), lambda: paced.time, live=bool(speed))
     from .process.progress import Progress
     from .sources.candump import Candump
     from .sources.lines import Lines
@@ -159,4 +159,4 @@ def _open(options: Run, can: Can, stack: ExitStack) -> Source:
     clock = time.time if lines.live else lambda: opened
     recorded = Candump(lines, name, clock, stack.enter_context(Progress(lines)))
     paced = Paced(recorded, speed)
-    return Source(paced, lambda: paced.time, live=lines.live)
+    return Source(zip(paced), lambda: paced.time, live=lines.live)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain
 
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 QUICK_RETRY_S = 1.0
 QUICK_FOR_S = 10.0
 SLOWEST_RETRY_S = 30.0
+
+_SILENCE = (Silence.SECOND,)
 
 
 class CanBus:
@@ -45,11 +47,17 @@ class CanBus:
         return self._damage.count
 
     def __iter__(self) -> Iterator[Event]:
+        with closing(self.batches()) as batches:
+            for events in batches:
+                yield from events
+
+    def batches(self) -> Generator[Sequence[Event], None, None]:
+        """The same events, those together that came at once."""
         down_since: float | None = None
         retry = QUICK_RETRY_S
         while True:
             try:
-                with closing(self._batches()) as batches:
+                with closing(self._opened()) as batches:
                     # An interface that is down opens, and fails only now.
                     first = next(batches)
                     if down_since is None:
@@ -60,7 +68,7 @@ class CanBus:
                     silent = 0
                     for frames in chain([first], batches):
                         silent = self._log_silence(silent, bool(frames))
-                        yield from _events(frames)
+                        yield _events(frames)
             except OSError as error:
                 if down_since is None:
                     down_since = time.monotonic()
@@ -70,7 +78,7 @@ class CanBus:
             repeat_at = time.monotonic() + retry
             while (left := repeat_at - time.monotonic()) > 0:
                 time.sleep(min(left, TICK_S))
-                yield Silence.SECOND
+                yield _SILENCE
             if _since(down_since or repeat_at) > QUICK_FOR_S:
                 retry = min(2 * retry, SLOWEST_RETRY_S)
 
@@ -79,11 +87,11 @@ class CanBus:
 
         Opens it with the first event and closes it at the end.  Raises ImpossibleError, too.
         """
-        with closing(self._batches()) as batches:
+        with closing(self._opened()) as batches:
             for frames in batches:
                 yield from _events(frames)
 
-    def _batches(self) -> Generator[list[Frame], None, None]:
+    def _opened(self) -> Generator[list[Frame], None, None]:
         """The frames that came at once, or an empty list for a second without any."""
         bus = opening.open_bus(self._config)
         try:
@@ -137,8 +145,8 @@ def _by_second(batches: Iterable[list[Frame]], check: Callable[[], None]) -> Ite
             looked, heard = time.monotonic(), False
 
 
-def _events(frames: list[Frame]) -> Iterable[Event]:
-    return frames or [Silence.SECOND]
+def _events(frames: list[Frame]) -> Sequence[Event]:
+    return frames or _SILENCE
 
 
 def _since(moment: float) -> float:
