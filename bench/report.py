@@ -7,7 +7,7 @@ import platform
 import re
 import textwrap
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 WIDTH = 100
@@ -22,6 +22,11 @@ class Claim:
     limit: float
     unit: str = "x"
     least: bool = False
+
+    def relaxed(self, by: float) -> Claim:
+        """The same with a looser limit, if it is an upper one of a ratio or of a size."""
+        scatters = self.unit in ("x", "MB") and not self.least
+        return replace(self, limit=self.limit * by) if scatters else self
 
     @property
     def met(self) -> bool:
@@ -49,6 +54,10 @@ class Part:
     header: tuple[str, ...]
     rows: list[tuple[object, ...]]
     claims: list[Claim] = field(default_factory=list)
+
+    def relaxed(self, by: float) -> Part:
+        """The same with looser limits."""
+        return replace(self, claims=[each.relaxed(by) for each in self.claims])
 
     def margin(self) -> float:
         """The margin of the worst claim."""
