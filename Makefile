@@ -131,7 +131,7 @@ $(VENV)/installed-test: $(VENV)/installed requirements-test.lock pyproject.toml
 	  --editable .
 	touch $@
 
-$(VENV)/installed-lint: $(VENV)/installed requirements-lint.lock
+$(VENV)/installed-lint: $(VENV)/installed-test requirements-lint.lock
 	$(PIP) -r requirements-lint.lock
 	touch $@
 
