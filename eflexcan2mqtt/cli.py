@@ -33,7 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
         if sys.stdout:
             sys.stdout.flush()
     except ConfigError as error:
-        sys.stderr.write(f"{error}\n")
+        if logging.root.handlers:  # found while running
+            log.critical("%s", error)
+        else:
+            sys.stderr.write(f"{error}\n")
         return BAD_CONFIG
     except ModuleNotFoundError as error:
         from .process.packages import remedy

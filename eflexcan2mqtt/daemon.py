@@ -1,6 +1,6 @@
 """Joins one source to its sinks and runs until the input ends or a signal comes.
 
-The only place that knows everybody.  What the chosen input and output do not use is not
+The only module that imports all rooms.  What the chosen input and output do not use is not
 imported: a Pi feels python-can.
 """
 
@@ -81,7 +81,7 @@ class _Daemon:
         finally:
             systemd.notify(STOPPING="1")
             left = sum(sink.close() for sink in reversed(self._sinks))
-            log.info("%s", self._bridge.summary())
+            log.info("%s%s", self._bridge.summary(), self._lost())
         return not (drained and left) and not self._dead_threads
 
     def _publish(self, cycle: list[Reading]) -> None:
@@ -105,10 +105,16 @@ class _Daemon:
 
     def _health(self) -> dict[str, Any]:
         """Counters of the bus and what the sinks say of themselves, JSON-ready."""
-        health = {**self._bridge.counters(), "overflows": self._source.overflows()}
+        health = {**self._bridge.counters(), **self._source.losses()}
         for sink in self._sinks:
             health |= sink.health()
         return health
+
+    def _lost(self) -> str:
+        """What the source lost, for the summary."""
+        return "".join(
+            f", {name}: {count}" for name, count in self._source.losses().items() if count
+        )
 
     def _status(self) -> str:
         """How it is, for ``systemctl status``."""
@@ -139,7 +145,7 @@ def _open(options: Run, can: Can, stack: ExitStack) -> Source:
         from .sources.can_bus import CanBus
 
         bus = CanBus(can)
-        return Source(bus.batches(), overflows=lambda: bus.overflows)
+        return Source(bus.batches(), losses=bus.losses)
     from .sources.pace import Paced
 
     speed = options.pace()
@@ -154,7 +160,7 @@ def _open(options: Run, can: Can, stack: ExitStack) -> Source:
 
     lines = Lines(name)
     opened = time.time()
-    # A file without times is read in an instant, or waits for a broker in the midst of a
+    # A file without times is read in an instant, or waits for a broker during a
     # burst: neither is the time of its frames.
     clock = time.time if lines.live else lambda: opened
     recorded = Candump(lines, name, clock, stack.enter_context(Progress(lines)))

@@ -51,7 +51,7 @@ def bus(config: Can) -> Finding:
     if not heard:
         return Finding(
             False,
-            f"{config.channel}: open, but no battery has said anything for {BUS_S:g} s; "
+            f"{config.channel}: open, but no frames from any battery for {BUS_S:g} s; "
             f"is the bank on, the cable right and the bus set to {config.bitrate} bit/s?",
         )
     return Finding(True, f"{config.channel}: hears {len(heard)} batteries")

@@ -29,7 +29,7 @@ ALARMS = {
 """The states of alarm_status in words, the worst first."""
 
 PROBLEMS, WARNINGS = ("1", "2"), ("3",)
-"""The states of alarm_status that are faults; level 3 is a mere warning, a full bank has it."""
+"""The states of alarm_status that are faults; level 3 is only a warning, a full bank has it."""
 
 _RELAYS_OPEN = {
     ("Make", "Make"): "closed",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import logging
+import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import Enum
@@ -18,9 +19,13 @@ from typing import Any, Union, get_args, get_origin
 from . import parsers
 
 SOCKETCAN = "socketcan"
+CAN0 = "can0"
+
+_CAN0 = {SOCKETCAN, "socketcand", "virtual"}
+"""The interfaces whose channel is the name of a CAN interface."""
 
 _OURS = {"interface", "channel", "bitrate", "can_filters"}
-"""Set by settings of our own, or by nobody."""
+"""Set by settings of our own, or not at all."""
 
 Parser = Callable[[str], Any]
 
@@ -70,6 +75,14 @@ def missing(interface: str, given: Collection[str]) -> list[str]:
         if each.default is each.empty
         if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)
     ]
+
+
+def default_channel(interface: str) -> str:
+    """The channel where none is set; empty if the interface needs one to be set."""
+    if interface in _CAN0:
+        return CAN0
+    parameter = parameters(interface).get("channel")
+    return parameter.default if parameter and isinstance(parameter.default, str) else ""
 
 
 def arguments(interface: str, settings: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -143,9 +156,12 @@ def _whole(text: str) -> int:
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise ValueError("expected a number") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError("expected a number")
+    return number
 
 
 def _member(enum: type[Enum]) -> Parser:

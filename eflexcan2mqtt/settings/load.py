@@ -78,6 +78,7 @@ def load(path: Path, sections: frozenset[str] | None = None) -> Config:
         complaints.append((line, f"[can] interface = '{interface}': {needs}"))
     if complaints:
         raise ConfigError("\n".join(f"{path}:{line}: {what}" for line, what in sorted(complaints)))
+    values["can"].setdefault("channel", can_options.default_channel(interface))
     options = [key for key in values["can"] if key not in settings_of("can")]
     values["can"]["options"] = tuple((key, values["can"].pop(key)) for key in options)
     return Config(**{name: section(**values[name]) for name, section in SECTIONS.items()})
@@ -142,11 +143,12 @@ def _certificate_complaints(values: dict[str, Any]) -> Iterator[tuple[str, str]]
 
 
 def _hint(section: str, key: str, interface: str) -> str:
-    for name in SECTIONS:
-        if key in settings_of(name):
-            return f"; it belongs in [{name}]"
     known = [*settings_of(section), *(can_options.names(interface) if section == "can" else ())]
-    return parsers.did_you_mean(key, known)
+    nearest = parsers.did_you_mean(key, known)
+    for name in SECTIONS:
+        if key in settings_of(name) and not (section == "can" and nearest):
+            return f"; it belongs in [{name}]"
+    return nearest
 
 
 def _shown(value: str) -> str:

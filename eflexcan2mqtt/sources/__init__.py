@@ -52,10 +52,11 @@ class Source:
     ``batches`` are its events, those together that came at once: work for each batch is cheaper
     than for each of up to 2,000 frames a second.  ``clock`` is the time by which it goes, in
     seconds: a recording has its own.  ``live`` is whether it cannot be kept waiting, as a bus.
-    ``overflows`` counts frames that came faster than they were read.
+    ``losses`` counts what was lost before it could be assembled: ``overflows``, frames that came
+    faster than they were read, and ``damaged``, messages that could not be parsed.
     """
 
     batches: Iterable[Sequence[Event]]
     clock: Callable[[], float] = time.monotonic
     live: bool = True
-    overflows: Callable[[], int] = int
+    losses: Callable[[], dict[str, int]] = dict

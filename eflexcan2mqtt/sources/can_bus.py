@@ -46,6 +46,10 @@ class CanBus:
         """Messages that could not be parsed, as of a serial adapter with a loose plug."""
         return self._damage.count
 
+    def losses(self) -> dict[str, int]:
+        """Both counters, by name."""
+        return {"overflows": self.overflows, "damaged": self.damaged}
+
     def __iter__(self) -> Iterator[Event]:
         with closing(self.batches()) as batches:
             for events in batches:
@@ -79,7 +83,7 @@ class CanBus:
             while (left := repeat_at - time.monotonic()) > 0:
                 time.sleep(min(left, TICK_S))
                 yield _SILENCE
-            if _since(down_since or repeat_at) > QUICK_FOR_S:
+            if down_since is not None and _since(down_since) > QUICK_FOR_S:
                 retry = min(2 * retry, SLOWEST_RETRY_S)
 
     def opened(self) -> Generator[Event, None, None]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import struct
+
 import can
 
 from ..protocol.blocks import FRAME_BYTES, OUR_IDS
 
-PARSING_ERRORS = (ValueError, LookupError, TypeError)
+PARSING_ERRORS = (ValueError, LookupError, TypeError, OverflowError, struct.error)
 """What python-can raises where it parses what it received without a look at it."""
 
 ERRORS = (can.CanError, OSError, *PARSING_ERRORS)

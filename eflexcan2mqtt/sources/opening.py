@@ -1,4 +1,4 @@
-"""The settings of [can] in, python-can's open bus out; what may pass is told from what cannot."""
+"""The settings of [can] in, python-can's open bus out; errors that may pass and that cannot."""
 
 from __future__ import annotations
 
@@ -51,7 +51,10 @@ def open_bus(config: Can) -> can.BusABC:
         raise _impossible(
             name, f"needs the Python package {package}", f"run 'pip install {package}'"
         )
-    if lacking := can_options.missing(name, dict(config.options)):
+    lacking = can_options.missing(name, dict(config.options))
+    if not config.channel:
+        lacking.insert(0, "channel")
+    if lacking:
         settings = " and ".join(f"'{key}'" for key in lacking)
         raise ImpossibleError(
             f"[can] interface = {name}: needs {settings} to be set in [can] as well"
@@ -66,7 +69,7 @@ def open_bus(config: Can) -> can.BusABC:
             # For adapters python-can filters by itself, and then a foreign frame looks like none.
             arguments["can_filters"] = FILTERS
         elif name == socketcand.NAME:
-            socketcand.knock(arguments)
+            socketcand.check_server(arguments)
         bus = can.Bus(interface=name, ignore_config=True, **arguments)
     except (*ERRORS, *_NO_DRIVER) as error:
         raise _failure(name, error) from error

@@ -17,7 +17,7 @@ ANSWER_S = 5.0
 _GREETING = b"< hi >"
 
 
-def knock(settings: Mapping[str, Any]) -> None:
+def check_server(settings: Mapping[str, Any]) -> None:
     """Raise OSError unless a socketcand answers at the ``host`` and ``port`` of the settings."""
     address = str(settings["host"]), int(settings["port"])
     with socket.create_connection(address, ANSWER_S) as connection:
@@ -30,7 +30,7 @@ def knock(settings: Mapping[str, Any]) -> None:
 
 
 class Connection:
-    """The TCP connection behind an open bus: told to the kernel to be kept alive."""
+    """The TCP connection behind an open bus: with TCP keepalive."""
 
     def __init__(self, bus: object) -> None:
         self._socket = next(each for each in vars(bus).values() if isinstance(each, socket.socket))

@@ -133,7 +133,7 @@ def test_a_virtual_bus_opens(start, tmp_path):
 )
 def test_what_can_never_work_ends_with_78_and_the_remedy(run, tmp_path, settings, problem):
     done = run("-c", can_ini(tmp_path, **settings), "--output", "json")
-    assert done.stderr.splitlines()[-1] == problem
+    assert done.stderr.splitlines()[-1].endswith(f" CRITICAL {problem}")
     assert done.returncode == 78
     done = run("-c", can_ini(tmp_path, **settings), "--output", "json", "--check")
     assert problem in done.stdout

@@ -64,7 +64,7 @@ def test_check_listens_for_batteries(run, tmp_path):
     """A bus that is open and silent is told as that."""
     (tmp_path / "x.ini").write_text("[can]\ninterface = virtual\nchannel = nobody\n")
     done = run("-c", "x.ini", "--output", "json", "--check")
-    assert "BAD nobody: open, but no battery has said anything for 3 s; " in done.stdout
+    assert "BAD nobody: open, but no frames from any battery for 3 s; " in done.stdout
     assert done.returncode == 1
 
 

@@ -125,15 +125,23 @@ def test_the_devices_are_those_of_the_batteries_behind_the_bank(home):
 
 def test_a_silent_battery_becomes_unavailable_and_comes_back(home):
     home.fed.silent = {5}
-    eventually(lambda: home.hass.state(SOC.format(5)) == "unavailable", "battery 5 unavailable")
-    states = home.hass.states()
-    of_battery = [each for name, each in states.items() if ".eflex_battery_5_" in name]
-    assert len(of_battery) == len(BATTERY)
-    assert {each["state"] for each in of_battery} == {"unavailable"}
+    try:
+        # Each entity has a timer of its own.
+        eventually(
+            lambda: states_of_battery_5(home) == ["unavailable"] * len(BATTERY),
+            "battery 5 unavailable",
+        )
+        states = home.hass.states()
+    finally:
+        home.fed.silent = set()
     assert states[SOC.format(6)]["state"] != "unavailable"
     assert states["sensor.eflex_bank_batteries_present"]["state"] == "14"
-    home.fed.silent = set()
     all_right(home)
+
+
+def states_of_battery_5(home):
+    states = home.hass.states().items()
+    return [each["state"] for name, each in states if ".eflex_battery_5_" in name]
 
 
 def test_a_killed_bridge_makes_all_unavailable_until_it_is_back(home):

@@ -159,3 +159,28 @@ def test_without_more_settings_python_can_is_not_asked(can_of):
     assert can_of("interface = socketcan", "channel = can1", "bitrate = 500000") == Can(
         "socketcan", "can1", 500_000
     )
+
+
+@pytest.mark.parametrize(
+    ("interface", "channel"),
+    [
+        ("socketcan", "can0"),
+        ("virtual", "can0"),
+        ("udp_multicast", "ff15:7079:7468:6f6e:6465:6d6f:6d63:6173"),
+        ("slcan", ""),
+    ],
+)
+def test_without_a_channel_there_is_the_usual_one_of_the_interface(can_of, interface, channel):
+    """An empty one ends with 78 when the bus is opened, unless --input names one."""
+    assert can_of(f"interface = {interface}").channel == channel
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e999"])
+def test_a_number_is_finite(complaints, value):
+    [complaint] = complaints("interface = slcan", "channel = x", f"sleep_after_open = {value}")
+    assert complaint.endswith(": expected a number")
+
+
+def test_a_hint_names_the_interfaces_own_setting_first(complaints):
+    found = complaints("interface = socketcand", "port = 1", "hostname = x", "host = y")
+    assert found == ["x.ini:4: [can] hostname: unknown setting; did you mean 'host'?"]

@@ -360,3 +360,8 @@ def test_any_text_is_good_or_reported_with_its_lines(tmp_path_factory, text):
     except ConfigError as error:
         for line in str(error).splitlines():
             assert line.startswith(f"{path}:")
+
+
+def test_only_the_sections_that_are_asked_for_are_looked_at(write):
+    path = write("[mqtt]\nport = 1884\n[can]\nbitrate = much\n[nonsense]\n")
+    assert load(path, frozenset({"mqtt"})) == Config(mqtt=Mqtt(port=1884))

@@ -465,7 +465,7 @@ def test_a_spool_that_is_damaged_is_set_aside(bank):
     bank.machine.run(f"rm -f {STATE}/*; head -c 20000 /dev/urandom > {STATE}/spool.sqlite3")
     mark = bank.mark()
     bank.start()
-    bank.wait_told("spool.sqlite3: was no spool, now spool.damaged-1", mark)
+    bank.wait_told("spool.sqlite3: damaged or not a spool file; renamed to spool.damaged-1", mark)
     assert "spool.damaged-1" in bank.machine.run(f"ls {STATE}").stdout
     bank.machine.run(f"rm {STATE}/spool.damaged-1")
 

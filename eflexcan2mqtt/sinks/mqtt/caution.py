@@ -1,8 +1,8 @@
 """How connections ended in; how many arrays to send at once, and which one to doubt, out.
 
 An array that the broker cannot take (of more than its max_packet_size, say) ends the connection
-again and again and holds up all behind it.  But so seems every array while two clients use one
-id, or on a bad network: only what happens to one array alone, and not to a small message in
+again and again and holds up all behind it.  With two clients of one id, or on a bad network,
+every array looks like that: only what happens to one array alone, and not to a small message in
 its place, is the array's fault.
 """
 

@@ -1,6 +1,6 @@
 """One connection to the broker, from CONNECT to its end, through paho-mqtt.
 
-Calls in, events out.  Whoever has a connection drives it, from one thread, by ``wait``; paho's
+Calls in, events out.  The thread that owns a connection drives it by ``wait``; paho's
 callbacks only note events, so that no error can hide in one.  A connection that has ended is
 not used again: nothing that was under way in it is sent behind our back.
 """

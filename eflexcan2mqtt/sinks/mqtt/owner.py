@@ -99,11 +99,12 @@ class Owner:
         self._connections = 0
         self._overrun = 0  # cycles that were dropped from the queue
         self._dropped_logged = 0
+        self._full = False
         self._taken = 0
         self._latest: list[Reading] = []
 
-    def run(self, woken: Callable[[], None]) -> None:
-        """Serve until ``Close``; ``woken`` writes a byte to the other end of ``wake``."""
+    def run(self, wake_owner: Callable[[], None]) -> None:
+        """Serve until ``Close``; ``wake_owner`` writes a byte to the other end of ``wake``."""
         name = f"{self._config.hostname}:{self._config.port}"
         self._shared = Shared(
             self._config,
@@ -112,11 +113,11 @@ class Owner:
             OutageLog(name, self._config.client_id),
             self._announcer,
         )
-        self._woken = woken
+        self._wake_owner = wake_owner
         while not (close := self._take()):
             self._advance()
             self._wait()
-        self._farewell(close.deadline)
+        self._leave(close.deadline)
         self._wake.close()
 
     def _take(self) -> Close | None:
@@ -180,11 +181,11 @@ class Owner:
 
     def _connect(self) -> None:
         self._connecting = True
-        woken, orders = self._woken, self.orders
+        wake_owner, orders = self._wake_owner, self.orders
 
         def report(result: Connection | BrokerError) -> None:
             orders.put(result)
-            woken()
+            wake_owner()
 
         will = status(self._config, b"offline")
         connect(self._config, self._config.client_id, will, report)
@@ -205,7 +206,7 @@ class Owner:
             dropped=outbox.dropped + self._overrun,
         )
 
-    def _farewell(self, deadline: float) -> None:
+    def _leave(self, deadline: float) -> None:
         """Deliver what can be delivered, say ``offline`` and go."""
         outbox, session = self._shared.outbox, self._session
         outbox.stop_loading()
@@ -217,7 +218,8 @@ class Owner:
             self._serve(session, deadline - _AWAIT_S, lambda: bool(outbox.in_flight()))
         outbox.save(everything=True)
         self._publish_state()
-        if session and session.accepted and not session.ended:
+        # With arrays in flight the last will says it: they could still arrive behind `offline`.
+        if session and session.accepted and not session.ended and not outbox.in_flight():
             offline = session.say_offline()
             self._serve(session, deadline - _OFFLINE_S, lambda: session.waits_for(offline))
             if not session.waits_for(offline) and not session.ended:
@@ -244,9 +246,16 @@ class Owner:
     def _log_dropped(self, at_the_end: bool = False) -> None:
         outbox = self._shared.outbox
         dropped = outbox.dropped + self._overrun - self._dropped_logged
+        if dropped and not self._full:
+            self._full = True
+            log.warning(
+                "%s: no room for more arrays: the oldest are lost until the broker is back",
+                self._shared.outage.name,
+            )
         if dropped and (at_the_end or outbox.undelivered() == len(outbox.in_flight())):
             self._dropped_logged += dropped
+            self._full = False
             log.warning(
-                "%s: dropped %d arrays, the oldest, that the broker did not take in time",
+                "%s: dropped the %d oldest arrays: the broker was away for too long",
                 *(self._shared.outage.name, dropped),
             )

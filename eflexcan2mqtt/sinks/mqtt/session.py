@@ -119,9 +119,11 @@ class Session:
         """Time has passed: does the broker still do its part?"""
         config, outage, now = self._shared.config, self._shared.outage, time.monotonic()
         outage.check()
+        limit = min(2.0 * config.keepalive, UNACKNOWLEDGED_S)
         if not self.accepted and now - self._opened > MUTE_S:
             outage.failed(BrokerError(MUTE, NO_ANSWER))
-        limit = min(2.0 * config.keepalive, UNACKNOWLEDGED_S)
+            if now - self._opened > limit:
+                self._end(BrokerError(MUTE, NO_ANSWER), closed=False)
         oldest = next(iter(self._sent.values()), None)
         if oldest and now - oldest.at > limit:
             silence = f"has acknowledged nothing for {limit:.0f} s; connecting again"
@@ -194,7 +196,7 @@ class Session:
             else:
                 outbox.arrived(parcel.number)
                 log.warning(
-                    "%s: ends each connection that sends it the array of %s; "
+                    "%s: closes the connection whenever it gets the array of %s; "
                     "moved to %s, the next are sent",
                     *(name, what, path),
                 )
@@ -203,7 +205,8 @@ class Session:
         if parcel.number != self._shared.caution.reported:
             self._shared.caution.reported = parcel.number
             log.warning(
-                "%s: ends each connection that sends it the array of %s; cannot set it aside: %s",
+                "%s: closes the connection whenever it gets the array of %s; "
+                "cannot set it aside: %s",
                 *(name, what, problem),
             )
 

@@ -6,6 +6,7 @@ things are.
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
@@ -19,6 +20,8 @@ from ...settings.schema import Mqtt, SpoolSettings
 from .. import Sink
 from ..message import Announcer
 from .owner import Close, Owner, OwnerState
+
+log = logging.getLogger(__name__)
 
 WAITING = 1000
 """Arrays kept in memory without a spool: a quarter of an hour of a bank."""
@@ -40,15 +43,13 @@ class BrokerState:
     """How the broker's side is.
 
     ``waiting`` is how many arrays the broker has not acknowledged, ``connections`` how many
-    connections it has accepted, ``dropped`` how many arrays had to be dropped; ``alive`` is
-    whether the owner's thread is: without it nothing would ever be sent.
+    connections it has accepted, ``dropped`` how many arrays had to be dropped.
     """
 
     connected: bool
     waiting: int
     connections: int
     dropped: int
-    alive: bool
 
 
 class MqttSink(Sink):
@@ -71,6 +72,7 @@ class MqttSink(Sink):
         clock: Callable[[], float] = time.monotonic,
         waits: AbstractContextManager[None] | None = None,
     ) -> None:
+        self._name = f"{config.hostname}:{config.port}"
         self._interval_s = config.publish_interval
         self._clock = clock
         self._waits = waits
@@ -111,7 +113,6 @@ class MqttSink(Sink):
             waiting=self._waiting(state),
             connections=state.connections,
             dropped=state.dropped,
-            alive=self._thread.is_alive(),
         )
 
     def health(self) -> dict[str, Any]:
@@ -121,6 +122,7 @@ class MqttSink(Sink):
             "broker": "connected" if state.connected else "away",
             "waiting": state.waiting,
             "connections": state.connections,
+            "dropped_arrays": state.dropped,
         }
 
     def drained(self) -> bool:
@@ -141,9 +143,15 @@ class MqttSink(Sink):
         self._owner.orders.put(Close(time.monotonic() + timeout_s))
         self._wake()
         if self._thread.ident:
-            # Not longer: the owner may be deep in a slow disk.  What is there is there.
+            # Not longer: the owner may be waiting for a slow disk.
             self._thread.join(timeout_s)
-        if not self._thread.is_alive():
+        if self._thread.is_alive():
+            log.warning(
+                "%s: the disk or the broker was too slow to stop in time; "
+                "%d arrays may not have been kept",
+                *(self._name, self._waiting(self._owner.state)),
+            )
+        else:
             self._waking.close()
         return self._waiting(self._owner.state)
 

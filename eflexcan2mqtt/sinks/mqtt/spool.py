@@ -6,6 +6,7 @@ Belongs to one thread.
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
@@ -21,7 +22,7 @@ _MAGIC = b"SQLite format 3\0"
 _DAY_S = 86_400.0
 _LOG_BYTES = 4_000_000
 _SIDE_FILES = ("", "-wal", "-shm", "-journal")  # SQLite's own beside the database
-_HIGHEST = 1_000_000  # number to look for in a damaged file that does not say it
+_UNREADABLE = 1_000_000  # numbers in a row, and a damaged file holds no more
 _IN_ORDER = "SELECT number, payload FROM arrays WHERE number > ? ORDER BY number LIMIT ?"
 
 
@@ -53,6 +54,8 @@ class Spool:
             try:
                 self._open()
             except sqlite3.OperationalError:
+                with suppress(AttributeError):  # not even connected
+                    self._database.close()
                 raise
             except sqlite3.DatabaseError:
                 self.set_aside = self.rebuild(0)
@@ -161,13 +164,16 @@ class Spool:
         try:
             (last,) = self._database.execute("SELECT MAX(number) FROM arrays").fetchone()
         except sqlite3.Error:
-            last = self.last or _HIGHEST
-        while number < (last or 0):
+            last = self.last or math.inf
+        unreadable = 0
+        while number < (last or 0) and unreadable < _UNREADABLE:
             try:
                 row = self._database.execute(f"{query} LIMIT 1", (number,)).fetchone()
             except sqlite3.Error:
                 number += 1
+                unreadable += 1
                 continue
+            unreadable = 0
             if row is None:
                 return
             number = row[0]

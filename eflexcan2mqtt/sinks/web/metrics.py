@@ -123,7 +123,7 @@ def _samples(kind: View, shown: Any) -> list[tuple[list[str], float]]:
 
 
 def _counters(health: dict[str, Any]) -> Iterator[Metric]:
-    """The bridge's own counters, once it has told them."""
+    """The bridge's own counters, once they are known."""
     name = "eflexcan2mqtt"
     if "frames" in health:
         yield CounterMetricFamily(f"{name}_frames", "frames of batteries read", health["frames"])
@@ -140,7 +140,18 @@ def _counters(health: dict[str, Any]) -> Iterator[Metric]:
             "frames lost because they came faster than they were read",
             health["overflows"],
         )
+    if "damaged" in health:
+        yield CounterMetricFamily(
+            f"{name}_damaged_messages",
+            "messages of the CAN adapter that could not be parsed",
+            health["damaged"],
+        )
     if "broker" in health:
+        yield CounterMetricFamily(
+            f"{name}_dropped_arrays",
+            "arrays lost because there was no room for them",
+            health["dropped_arrays"],
+        )
         yield CounterMetricFamily(
             f"{name}_broker_reconnects",
             "connections to the broker after the first",

@@ -48,12 +48,14 @@ class PageServer:
             try:
                 with _Server(self._address, self._board) as server:
                     self._server = server
-                    log.info("http://%s: the page is here", name)
+                    log.info("http://%s: serving the page", name)
                     server.serve_forever(poll_interval=POLL_S)
                     return
             except OSError as error:
                 if not announced:
-                    log.warning("http://%s: %s; trying again", name, error.strerror or error)
+                    log.warning(
+                        "http://%s: %s; retrying until it works", name, error.strerror or error
+                    )
                 announced = True
             self._closed.wait(RETRY_S)
 
