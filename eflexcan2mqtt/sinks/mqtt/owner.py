@@ -244,18 +244,14 @@ class Owner:
                 session.handle(event)
 
     def _log_dropped(self, at_the_end: bool = False) -> None:
-        outbox = self._shared.outbox
+        outbox, name = self._shared.outbox, self._shared.outage.name
         dropped = outbox.dropped + self._overrun - self._dropped_logged
         if dropped and not self._full:
             self._full = True
-            log.warning(
-                "%s: no room for more arrays: the oldest are lost until the broker is back",
-                self._shared.outage.name,
-            )
+            log.warning("%s: no room for more arrays: the oldest are lost until it is back", name)
         if dropped and (at_the_end or outbox.undelivered() == len(outbox.in_flight())):
             self._dropped_logged += dropped
             self._full = False
             log.warning(
-                "%s: dropped the %d oldest arrays: the broker was away for too long",
-                *(self._shared.outage.name, dropped),
+                "%s: dropped the %d oldest arrays: the broker was away for too long", name, dropped
             )

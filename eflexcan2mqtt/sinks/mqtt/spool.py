@@ -170,8 +170,7 @@ class Spool:
             try:
                 row = self._database.execute(f"{query} LIMIT 1", (number,)).fetchone()
             except sqlite3.Error:
-                number += 1
-                unreadable += 1
+                number, unreadable = number + 1, unreadable + 1
                 continue
             unreadable = 0
             if row is None:
