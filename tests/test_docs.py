@@ -12,6 +12,7 @@ import pytest
 from eflexcan2mqtt import __version__
 from eflexcan2mqtt.protocol.fields import STAGES
 
+from .support import faults
 from .support.program import LOG, MAIN
 
 HOME = Path(__file__).parents[1]
@@ -48,6 +49,13 @@ def test_every_figure_is_one_that_the_benchmark_found(page, heading):
     shown = [row for row in rows(section) if any(re.match(r"\d", cell) for cell in row[1:])]
     assert shown
     assert [row for row in shown if row not in measured()] == []
+
+
+def test_a_test_produces_each_fault_of_the_page():
+    tests = "".join(path.read_text() for path in (HOME / "tests").rglob("test_*.py"))
+    produced = re.findall(r'seen\(\s*"([^"]+)"', tests)
+    assert faults.rows()
+    assert [fault for fault in faults.rows() if fault not in produced] == []
 
 
 def links(page):
