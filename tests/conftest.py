@@ -85,13 +85,19 @@ def subscribe():
 
 
 @pytest.fixture
-def start(tmp_path):
-    """main.py in the background, in an empty folder; killed with the test."""
+def command():
+    """The program that is tested: main.py, unless a module has another one."""
+    return [sys.executable, MAIN]
+
+
+@pytest.fixture
+def start(command, tmp_path):
+    """The program in the background, in an empty folder; killed with the test."""
     started = []
 
     def start(*arguments, **options):
         process = subprocess.Popen(
-            [sys.executable, MAIN, *map(str, arguments)],
+            [*command, *map(str, arguments)],
             cwd=tmp_path,
             text=True,
             stdout=options.pop("stdout", subprocess.PIPE),
@@ -111,12 +117,12 @@ def start(tmp_path):
 
 
 @pytest.fixture
-def run(tmp_path):
-    """main.py to its end, in an empty folder."""
+def run(command, tmp_path):
+    """The program to its end, in an empty folder."""
 
     def run(*arguments, timeout=30, **options):
         done = subprocess.run(
-            [sys.executable, MAIN, *map(str, arguments)],
+            [*command, *map(str, arguments)],
             cwd=tmp_path,
             text=True,
             capture_output=True,

@@ -15,7 +15,7 @@ import pytest
 
 from eflexcan2mqtt import __version__
 
-from .support.checkout import copy_checkout
+from .support.checkout import THIS_PYTHON, copy_checkout, installed
 
 HOME = Path(__file__).parents[1]
 PROGRAM = "usr/local/bin/eflexcan2mqtt"
@@ -119,10 +119,9 @@ def test_a_checkout_is_installed_with_an_environment_of_its_own(install, root, t
     old = root / "usr/local/lib/eflexcan2mqtt/main.py"
     old.parent.mkdir(parents=True)
     old.touch()
-    this_python = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = install(folder=checkout, PATH=this_python)
+    done = install(folder=checkout, PATH=THIS_PYTHON)
     assert done.returncode == 0, done.stderr
-    assert "/usr/local/lib/eflexcan2mqtt/bin/python -I\n" in launcher(root).read_text()
+    assert "/usr/local/lib/eflexcan2mqtt/bin/python -I\n" in installed(root)[-1].read_text()
     assert not old.exists()
     assert {path: path.stat().st_mtime for path in checkout.rglob("*")} == before
     shutil.rmtree(checkout)
@@ -142,15 +141,10 @@ def test_a_checkout_is_installed_with_an_environment_of_its_own(install, root, t
     assert program.returncode == 78
 
 
-def launcher(root):
-    return root / PROGRAM / "eflexcan2mqtt"
-
-
 def run_launcher(root, *arguments):
     """The installed program; its first line names a Python that is in no folder but /."""
-    python = root / "usr/local/lib/eflexcan2mqtt/bin/python"
     return subprocess.run(
-        [python, "-I", launcher(root), *arguments],
+        [*installed(root), *arguments],
         cwd=root,
         capture_output=True,
         text=True,

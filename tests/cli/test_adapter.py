@@ -1,4 +1,4 @@
-"""The command and adapters."""
+"""The command and adapters: from the source, and installed by install.sh."""
 
 from __future__ import annotations
 
@@ -14,7 +14,25 @@ from eflexcan2mqtt.protocol.blocks import CYCLE_S
 from tests.support.adapters import SerialAdapter, Socketcand
 from tests.support.bank import sent
 from tests.support.broker import free_port
-from tests.support.program import STOP_S, reads, stop
+from tests.support.checkout import install
+from tests.support.program import MAIN, STOP_S, reads, stop
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    return install(tmp_path_factory.mktemp("installed"))
+
+
+# The installed ones on one worker, for to install takes 10 s.
+@pytest.fixture(
+    params=["source", pytest.param("installed", marks=pytest.mark.xdist_group("installed"))]
+)
+def command(request):
+    return (
+        [sys.executable, MAIN]
+        if request.param == "source"
+        else request.getfixturevalue("installed")
+    )
 
 
 @pytest.fixture

@@ -1,12 +1,16 @@
-"""A copy of the source, as a clone of it would be."""
+"""A copy of the source, as a clone of it would be, and the program that it installs."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 HOME = Path(__file__).parents[2]
+THIS_PYTHON = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+"""The PATH for an install.sh that is to use the Python of the tests."""
 
 
 def copy_checkout(folder: Path) -> Path:
@@ -24,3 +28,21 @@ def copy_checkout(folder: Path) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(HOME / name, target)
     return folder
+
+
+def install(folder: Path) -> list[str | Path]:
+    """Run install.sh of a copy into a new folder, as root of a file system; how to start it."""
+    root = folder / "root"
+    subprocess.run(
+        [copy_checkout(folder / "checkout") / "install.sh"],
+        env={**os.environ, "DESTDIR": str(root), "PATH": THIS_PYTHON},
+        check=True,
+        capture_output=True,
+    )
+    return installed(root)
+
+
+def installed(root: Path) -> list[str | Path]:
+    """The program that install.sh put there; its first line names a Python that is not there."""
+    python = root / "usr/local/lib/eflexcan2mqtt/bin/python"
+    return [python, "-I", root / "usr/local/bin/eflexcan2mqtt/eflexcan2mqtt"]
