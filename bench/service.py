@@ -155,6 +155,7 @@ def _taken(machine: Machine) -> tuple[int, int]:
     machine.run(f"systemctl stop {SERVICE}", timeout=60)
     found = re.search(r"frames: (\d+), cycles: \d+, dropped blocks: (.*)", machine.log(SERVICE))
     assert found, "the service ended without its summary"
+    print(f"the service: {found[0]}")
     return int(found[1]), sum(map(int, re.findall(r"\d+", found[2])))
 
 
