@@ -187,7 +187,7 @@ FIELDS: tuple[Field | Derived, ...] = (
     Derived("raw_status",              EXPERIMENTAL, (STATUS.name,), Hex(),           "",   CONFIRMED,  "the 77 payload bytes of STATUS, hexadecimal", PAYLOAD),
     Derived("raw_cells",               EXPERIMENTAL, (CELLS.name,),  Hex(),           "",   CONFIRMED,  "the 49 payload bytes of CELLS, hexadecimal", PAYLOAD),
 
-    Derived("time",                    DOCUMENTED, (TIME,), Whole(),                  "s",  CONFIRMED,  "when the battery's last frame came, in whole seconds since 1970 (UTC)", "the time stamp of the frame"),
+    Derived("time",                    DOCUMENTED, (TIME,), Whole(),                  "s",  CONFIRMED,  "when the battery's last frame came, in seconds since 1970 (UTC), to the nearest second", "the time stamp of the frame"),
 )
 # fmt: on
 

@@ -18,11 +18,11 @@ PROBES = 6
 
 
 class Whole:
-    """A whole number as it stands."""
+    """A whole number as it stands; of others the nearest, as the original does with times."""
 
     json_type = "integer"
 
-    decode = encode = staticmethod(int)
+    decode = encode = staticmethod(round)
 
 
 class Tenths:

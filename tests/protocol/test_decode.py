@@ -69,9 +69,10 @@ SENT = [each for each in FIELDS if isinstance(each, Field)]
 READINGS = st.fixed_dictionaries({each.key: values_of(each) for each in SENT})
 
 
-@given(READINGS, st.integers(0, 2**32))
-def test_decoding_what_was_encoded_gives_the_reading(reading, time):
-    decoded = decode(Record(1, *encode(reading), time + 0.9))
+@given(READINGS, st.integers(0, 2**32), st.floats(-0.499, 0.499))
+def test_decoding_what_was_encoded_gives_the_reading(reading, time, fraction):
+    """And the time to the nearest second."""
+    decoded = decode(Record(1, *encode(reading), time + fraction))
     assert {key: decoded[key] for key in reading} == reading
     assert decoded["time"] == time
 
