@@ -1,60 +1,188 @@
 """A candump recording in, the same recording out with other serial numbers.
 
-Nothing else changes.  A serial number fills exactly one frame, so lines are handled one by one.
+It is read twice: first all serial numbers are collected, then they are replaced wherever their
+digits stand.  Lines that are no frame of candump are left out, as they might show anything; so
+are colours.
 """
 
 from __future__ import annotations
 
+import codecs
+import errno
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
+from itertools import count
 from pathlib import Path
 
-from ..protocol.blocks import PAYLOAD_BYTES, STATUS
+from ..protocol.blocks import BATTERIES, PAYLOAD_BYTES, STATUS
 from ..protocol.fields import field
 from ..protocol.values import Serial
+from ..sources import formats
+from ..sources.lines import LONGEST
 from . import Finding
 
 _SERIAL = field("battery_id")
-_MARKER = STATUS.markers[_SERIAL.offset // PAYLOAD_BYTES]
+_MARKER = f"{STATUS.markers[_SERIAL.offset // PAYLOAD_BYTES]:02X}"
+_OUR_IDS = {f"{STATUS.base_id + battery:03X}" for battery in BATTERIES}
+_DIGITS = 2 * PAYLOAD_BYTES
+_GZIP = b"\x1f\x8b"
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
-# A frame with that marker in a line of candump -L or of candump on screen, even if it is cut off;
-# on screen the bytes may follow as text.
-_LINE = re.compile(
-    rb"(?P<head>(?:.*\s|)(?:%02X)[1-9A-F](?:#|\s+\[\d\]\s+)%02X)"
-    rb"(?P<data>(?:\s?[0-9A-F]{1,2}){1,7})(?P<rest>.*)" % (STATUS.base_id >> 4, _MARKER),
-    re.DOTALL | re.IGNORECASE,
+# A serial number, in a frame that may be glued to others, or cut at the beginning of a line.
+_SHOWN = re.compile(
+    rf"(?:(?<![\dA-F]){STATUS.base_id >> 4:X}[1-9A-F]|^\s*(?:0?[1-9A-F])?)(?:\#|\s*\[\d\]\s+)"
+    rf"{_MARKER}(?P<serial>(?:\s?[\dA-F]{{2}}){{{PAYLOAD_BYTES}}})",
+    re.IGNORECASE,
 )
-_TEXT = re.compile(rb"'.*'", re.DOTALL)
-_DIGIT = re.compile(rb"[0-9A-Fa-f]")
-
-LONGEST = 65_536
+_BUS = r"[^\s()#'\0-\x1f\x7f-\xff]+\s+"
+_ID = r"(?P<id>[\dA-F]{8}|[0-7][\dA-F]{2})"
+# What candump writes with -L.
+_LOG = re.compile(
+    rf"\s*\([\d.]+\)\s+{_BUS}{_ID}"
+    r"#(?P<data>(?:[\dA-F]{2}){0,8}|R[0-8]?|#[\dA-F](?:[\dA-F]{2}){0,64})"
+    r"(?:_[9A-F])?(?:\s+[RT])?\s*",
+    re.IGNORECASE,
+)
+# What it shows on screen, also with -t, -x or -a; Battery-Emulator's dumps look like that, too.
+_SCREEN = re.compile(
+    rf"\s*(?:\([\d.: -]+\)\s+)?{_BUS}(?:[RT]X\s+\S\s+\S\s+)?{_ID}\s+\[(?P<length>\d\d?)\]"
+    r"(?:(?P<data>(?:\s+[\dA-F]{2})*)(?:\s+'(?P<text>.*)'|\s+ERRORFRAME)?|\s+remote request)\s*",
+    re.IGNORECASE,
+)
+_RUN = re.compile(rf"[\dA-F](?:\s?[\dA-F]){{{_DIGITS - 1},}}", re.IGNORECASE)
+_DIGIT = re.compile(r"[\dA-F]", re.IGNORECASE)
+_COLOUR = re.compile(r"\x1b\[[\d;]*[A-Za-z]")
 
 
 def anonymize(source: Path, target: Path) -> Finding:
     """Write a recording without its serial numbers; say how many it held.
 
-    Each battery keeps one made-up number throughout.  Raises OSError, also if ``target``
-    exists.
+    Each battery keeps one made-up number throughout.  ``target`` is there only when it is whole;
+    it is not if the finding is bad.  Raises OSError, also if ``target`` exists.
     """
-    numbers: dict[bytes, bytes] = {}
-    with source.open("rb") as lines, target.open("xb") as masked:
-        masked.writelines(_masked(iter(lambda: lines.readline(LONGEST), b""), numbers))
-    return Finding(True, f"{target}: {len(numbers)} serial numbers replaced")
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    problem = _refusal(source)
+    if problem:
+        return Finding(False, f"{source}: {problem}")
+    numbers = _made_up(each for line in _lines(source) for each in _serials(line))
+    kept = left_out = 0
+    unfinished = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+    try:
+        with unfinished.open("x", encoding="latin-1", newline="\n") as file:
+            for line in _lines(source):
+                masked = _masked(line, numbers)
+                if masked is None:
+                    left_out += 1
+                else:
+                    kept += 1
+                    file.write(f"{masked}\n")
+        if not (kept and numbers):
+            what = "serial number" if kept else "line of candump"
+            return Finding(False, f"{source}: no {what} in it; {target} was not written")
+        unfinished.rename(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    lost = f"; left out {left_out} lines that are no frames" if left_out else ""
+    return Finding(True, f"{target}: {len(numbers)} serial numbers replaced{lost}")
 
 
-def _masked(lines: Iterable[bytes], numbers: dict[bytes, bytes]) -> Iterator[bytes]:
-    for line in lines:
-        found = _LINE.fullmatch(line)
-        if found is None:
-            yield line
+def _refusal(source: Path) -> str | None:
+    """Why a recording cannot be anonymized; None if it can."""
+    if source.exists() and not (source.is_file() or source.is_dir()):
+        return "it has to be read twice; record into a file first"
+    with source.open("rb") as file:
+        start = file.read(LONGEST)
+    if start.startswith(_GZIP):
+        return "gzipped recordings cannot be anonymized; unpack it with 'gunzip -k' first"
+    if start.startswith(_UTF_16) or start.count(0) > len(start) // 4:
+        return "UTF-16 cannot be anonymized; convert it with 'iconv -f UTF-16 -t UTF-8' first"
+    if formats.reader(source):
+        return "only recordings by candump can be anonymized; record with 'candump -L'"
+    return None
+
+
+def _lines(source: Path) -> Iterator[str]:
+    """The lines, whatever ends them, without colours; one longer than LONGEST in parts."""
+    with source.open(encoding="latin-1") as file:
+        for line in iter(lambda: file.readline(LONGEST), ""):
+            yield _COLOUR.sub("", line.rstrip("\n"))
+
+
+def _serials(line: str) -> Iterator[str]:
+    """The digits of the serial numbers that a line shows."""
+    for found in _SHOWN.finditer(line):
+        digits = _digits(found["serial"])
+        try:
+            Serial.decode(bytes.fromhex(digits))
+        except ValueError:
             continue
-        digits = b"".join(_DIGIT.findall(found["data"]))
-        # Part of a serial number cannot be matched to a battery, but could still identify it.
-        other = b"0" * len(digits)
-        if len(digits) == 2 * PAYLOAD_BYTES:
-            made_up = Serial().encode(f"2200000F{len(numbers) + 1:04d}").hex().upper().encode()
-            other = numbers.setdefault(digits.upper(), made_up)
-        each = iter(other.decode())
-        data = _DIGIT.sub(lambda _, each=each: next(each).encode(), found["data"])
-        rest = _TEXT.sub(lambda text: b"'" + b"." * (len(text[0]) - 2) + b"'", found["rest"])
-        yield found["head"] + data + rest
+        yield digits
+
+
+def _made_up(serials: Iterable[str]) -> dict[str, str]:
+    """The digits of another number for each of these, that the recording does not show."""
+    known = dict.fromkeys(serials)
+    others = (each for each in map(_number, count()) if _find(_MARKER + each, known) is None)
+    return dict(zip(known, others, strict=False))
+
+
+def _number(index: int) -> str:
+    """The digits of 2200000F0001, 2200000F0002 and so on: enough for any recording."""
+    rest, last = divmod(index, 0xFFFF)
+    number, line = divmod(rest, 100)
+    return Serial().encode(f"2200{number}{line:02d}F{last + 1:04d}").hex().upper()
+
+
+def _masked(line: str, numbers: Mapping[str, str]) -> str | None:
+    """A line without serial numbers; None if it is no frame."""
+    frame = _LOG.fullmatch(line) or _SCREEN.fullmatch(line)
+    if frame is None:
+        return None
+    data = frame["data"]
+    if data is None:  # a remote request
+        return _without(line, numbers)
+    digits = _digits(data)
+    found = frame.groupdict()
+    if "length" in found and len(digits) != 2 * int(found["length"]):
+        return None
+    if frame["id"].upper() in _OUR_IDS and digits.startswith(_MARKER):
+        # What is no serial number may be part of one, or a damaged one.
+        serial = digits[len(_MARKER) :]
+        data = _with_digits(data, _MARKER + numbers.get(serial, "0" * len(serial)))
+    start, end = frame.span("data")
+    masked = _without(line[:start] + data + line[end:], numbers)
+    if masked != line and found.get("text"):
+        start, end = frame.span("text")
+        masked = masked[:start] + "." * (end - start) + masked[end:]
+    return masked
+
+
+def _without(line: str, numbers: Mapping[str, str]) -> str:
+    """A line with other digits wherever those of a known serial number stand."""
+
+    def replaced(run: re.Match[str]) -> str:
+        digits = _digits(run[0])
+        while (at := _find(digits, numbers)) is not None:
+            end = at + _DIGITS
+            digits = digits[:at] + numbers[digits[at:end]] + digits[end:]
+        return _with_digits(run[0], digits)
+
+    return _RUN.sub(replaced, line)
+
+
+def _find(digits: str, known: Container[str]) -> int | None:
+    """Where the first of the known serial numbers stands."""
+    places = range(len(digits) - _DIGITS + 1)
+    return next((at for at in places if digits[at : at + _DIGITS] in known), None)
+
+
+def _digits(text: str) -> str:
+    return "".join(_DIGIT.findall(text)).upper()
+
+
+def _with_digits(text: str, digits: str) -> str:
+    """A text with other digits in the place of its own."""
+    each = iter(digits)
+    return _DIGIT.sub(lambda _: next(each), text)

@@ -1,20 +1,48 @@
-"""Serial numbers go, and nothing else does."""
+"""Serial numbers go, lines that are no frames go, and nothing else does."""
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+import re
+from itertools import islice
 
+import can
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eflexcan2mqtt.commands.anonymize import anonymize
+from eflexcan2mqtt.protocol.values import Serial
+from eflexcan2mqtt.sources import simulator
+from eflexcan2mqtt.sources.candump import Candump
+from tests.support.bank import START, candump_line, published, sent
+from tests.support.faults import seen
 from tests.support.program import LOG
 
+SERIAL = "221100754603BB"
+FRAME = f"(1.0) can0 101#08{SERIAL}\n"
 
-def masked(tmp_path, text):
-    source, target = tmp_path / "in.log", tmp_path / "out.log"
-    source.write_bytes(text)
+
+def masked(folder, text):
+    """What anonymize found, and what it wrote; None if nothing."""
+    source, target = folder / "in.log", folder / "out.log"
+    target.unlink(missing_ok=True)
+    source.write_bytes(text if isinstance(text, bytes) else text.encode("latin-1"))
     found = anonymize(source, target)
-    return found, target.read_bytes()
+    assert {each.name for each in folder.iterdir()} <= {"in.log", "out.log"}
+    return found, target.read_text("latin-1") if target.exists() else None
+
+
+def arrays(text):
+    """The arrays of a recording, without the serial numbers."""
+    lines = text.encode("latin-1").split(b"\n")
+    found = published(Candump(lines, "x.log", clock=lambda: START), "extended")
+    for each in found:
+        for reading in each:
+            assert reading.pop("battery_id")
+    return found
 
 
 def test_a_log_decodes_to_the_same_but_for_the_serial_numbers(run, tmp_path):
@@ -36,18 +64,17 @@ def test_a_log_decodes_to_the_same_but_for_the_serial_numbers(run, tmp_path):
 
 
 def test_every_other_line_stays_byte_for_byte(tmp_path):
-    text = LOG.read_bytes()
+    text = LOG.read_text()
     _, after = masked(tmp_path, text)
     lines = list(zip(text.splitlines(True), after.splitlines(True), strict=True))
     changed = [before for before, line in lines if before != line]
     assert changed
-    assert all(b"#08" in line for line in changed)
+    assert all("#08" in line for line in changed)
 
 
 def test_a_battery_keeps_its_number_throughout(tmp_path):
-    line = b"(1.0) can0 101#08221100754603BB\n"
-    other = b"(1.0) can0 102#08221100754603BC\n"
-    found, after = masked(tmp_path, line + other + line)
+    other = "(1.0) can0 102#08221100754603BC\n"
+    found, after = masked(tmp_path, FRAME + other + FRAME)
     first, second, third = after.splitlines()
     assert found == (True, f"{tmp_path}/out.log: 2 serial numbers replaced")
     assert first == third
@@ -57,21 +84,262 @@ def test_a_battery_keeps_its_number_throughout(tmp_path):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (b"(1.0) can0 10F#08221100754603BB R\n", b"(1.0) can0 10F#08220000004600" + b"01 R\n"),
+        (f"(1.0) can0 10F#08{SERIAL} R\n", "(1.0) can0 10F#0822000000460001 R\n"),
+        (f"(331.420) RX0 101 [8] 08 {SERIAL}", None),
         (
-            b"  can0  101   [8]  08 22 11 00 75 46 03 BB   '.\"..uF..'\r\n",
-            b"  can0  101   [8]  08 22 00 00 00 46 00 01   '........'\r\n",
+            "(331.420) RX0 101 [8] 08 22 11 00 75 46 03 BB\n",
+            "(331.420) RX0 101 [8] 08 22 00 00 00 46 00 01\n",
         ),
-        (b"(1.0) can0 101#0822110\n", b"(1.0) can0 101#0800000\n"),
-        (b"(1.0) can0 101#08", b"(1.0) can0 101#08"),
-        (b"(1.0) can0 601#08221100754603BB\n", b"(1.0) can0 601#08221100754603BB\n"),
-        (b"(1.0) can0 110#08221100754603BB\n", b"(1.0) can0 110#08221100754603BB\n"),
-        (b"(1.0) can0 100#08221100754603BB\n", b"(1.0) can0 100#08221100754603BB\n"),
-        (b"\x00\xff nonsense 101 08\n", b"\x00\xff nonsense 101 08\n"),
+        (
+            "  can0  101   [8]  08 22 11 00 75 46 03 BB   '.\"..uF..'\r\n",
+            "  can0  101   [8]  08 22 00 00 00 46 00 01   '........'\n",
+        ),
+        (
+            " (2024-05-17 23:05:39.048187)  can0  RX - -  101   [8]  08 22 11 00 75 46 03 BB\n",
+            " (2024-05-17 23:05:39.048187)  can0  RX - -  101   [8]  08 22 00 00 00 46 00 01\n",
+        ),
+        (
+            "\x1b[34m (1.0)  can0  101\x1b[0m   [8]  \x1b[31m08 22 11 00 75 46 03 BB\x1b[0m\n",
+            " (1.0)  can0  101   [8]  08 22 00 00 00 46 00 01\n",
+        ),
+        # Where else the digits stand.
+        (f"(1.0) can0 601#08{SERIAL}\n", "(1.0) can0 601#0822000000460001\n"),
+        (f"(1.0) can0 7FF#{SERIAL}08\n", "(1.0) can0 7FF#2200000046000108\n"),
+        (f"(1.0) can0 7FF#1{SERIAL}2\n", "(1.0) can0 7FF#1220000004600012\n"),
+        (f"(1.0) can0 00000101#08{SERIAL}\n", "(1.0) can0 00000101#0822000000460001\n"),
+        (f"(1.0) can0 7FF##1{SERIAL * 2}\n", f"(1.0) can0 7FF##1{'22000000460001' * 2}\n"),
+        (
+            "  can0  7FF   [8]  22 11 00 75 46 03 BB 00   '\"..uF...'\n",
+            "  can0  7FF   [8]  22 00 00 00 46 00 01 00   '........'\n",
+        ),
+        # Part of a serial number, or a damaged one.
+        ("(1.0) can0 101#08221100\n", "(1.0) can0 101#08000000\n"),
+        ("(1.0) can0 101#08221100764603BC\n", "(1.0) can0 101#0822000000460002\n"),
+        ("(1.0) can0 101#08AA1100754603BB\n", "(1.0) can0 101#0800000000000000\n"),
+        ("(1.0) can0 101#08\n", "(1.0) can0 101#08\n"),
+        # What is no serial number.
+        ("(1.0) can0 601#0822110075460300\n", "(1.0) can0 601#0822110075460300\n"),
+        ("(1.0) can0 101#R8\n", "(1.0) can0 101#R8\n"),
+        ("  can0  101   [8]  remote request\n", "  can0  101   [8]  remote request\n"),
+        ("  can0  20000080   [8]  00 00 00 00 00 00 00 00   ERRORFRAME\n",) * 2,
     ],
 )
-def test_what_becomes_of_a_line(tmp_path, line, expected):
-    assert masked(tmp_path, line)[1] == expected
+def test_what_becomes_of_a_frame(tmp_path, line, expected):
+    _, after = masked(tmp_path, FRAME + line)
+    assert after == "(1.0) can0 101#0822000000460001\n" + (expected or "")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"1#08{SERIAL}\n",
+        f"01#08{SERIAL}\n",
+        f"#08{SERIAL}\n",
+        "   [8]  08 22 11 00 75 46 03 BB\n",
+        f"(1.0) can0 101#08{SERIAL}(1.1) can0 101#0901020304050607\n",
+        f"(1.0) can0 101#08{SERIAL}09\n",
+        f"(1.0) can0 101#08{SERIAL[:-1]}\n",
+        f"(1.0) c\0n0 101#08{SERIAL}\n",
+        "  can0  101   [8]  08 22 11 00 75\n",
+        "my battery 2211117F0955\n",
+        "\n",
+        "x" * 3500 + f"(1.0) can0 101#08{SERIAL}\n",
+    ],
+)
+def test_a_line_that_is_no_frame_is_left_out(tmp_path, line):
+    found, after = masked(tmp_path, FRAME + line)
+    assert after == "(1.0) can0 101#0822000000460001\n"
+    assert "; left out " in found.text
+
+
+def test_a_serial_number_that_only_a_damaged_line_shows_is_replaced_elsewhere(tmp_path):
+    for line in (f"1#08{SERIAL}", f"(1.0) can0 1(1.0) can0 101#08{SERIAL}(1.1)"):
+        _, after = masked(tmp_path, f"{line}\n(1.0) can0 7FF#{SERIAL}00\n")
+        assert after == "(1.0) can0 7FF#2200000046000100\n"
+
+
+def test_lines_may_end_with_cr_only(tmp_path):
+    lines = list(map(candump_line, sent(1)))
+    _, after = masked(tmp_path, "".join(lines).replace("\n", "\r"))
+    assert after == masked(tmp_path, "".join(lines))[1]
+    assert len(after.splitlines()) == len(lines)
+
+
+def test_an_anonymized_log_can_be_anonymized(tmp_path):
+    _, once = masked(tmp_path, LOG.read_text())
+    _, twice = masked(tmp_path, once)
+    assert "2200000046000" in twice
+    for serial in ("22000000460001", "22000000460002", "22000000460003"):
+        assert serial in once
+        assert serial not in twice
+
+
+def test_each_of_very_many_serial_numbers_gets_its_own(tmp_path):
+    count = 70_000
+    originals = [f"2105{each >> 16:02X}0058{each & 0xFFFF:04X}" for each in range(count)]
+    found, after = masked(tmp_path, "".join(f"(1.0) can0 101#08{each}\n" for each in originals))
+    numbers = re.findall("#08(.{14})", after)
+    assert found.text.endswith(f"{count} serial numbers replaced")
+    assert len(set(numbers)) == count
+    assert not set(numbers) & set(originals)
+    assert len({Serial.decode(bytes.fromhex(each)) for each in numbers}) == count
+
+
+# Properties
+
+SERIALS = st.builds(
+    lambda year, month, number, line, letter, count: (
+        f"{year:02d}{month:02d}{number:02X}{line:02d}{ord(letter):02X}{count:04X}"
+    ),
+    st.integers(0, 99),
+    st.integers(0, 99),
+    st.integers(0, 255),
+    st.integers(0, 99),
+    st.sampled_from("AFTUZafz"),
+    st.integers(0, 0xFFFF),
+)
+SHAPES = (
+    "(1.000001) can0 {id}#{data}",
+    "(1.000001) can0 {id}#{data} R",
+    "  can0  {id}   [8]  {spaced}",
+    " (000.000123)  can0  {id}   [8]  {spaced}   '...\"'ABCDEF'",
+    " (1.000001)  can0  RX - -  {id}   [8]  {spaced}",
+    "\x1b[33m can0\x1b[0m  {id}   [8]  {spaced}\x1b[0m",
+    "(331.420) RX0 {id} [8] {spaced}",
+)
+
+
+@st.composite
+def recordings(draw):
+    """Serial numbers, and lines with them: whole, cut, glued, damaged."""
+    serials = draw(st.lists(SERIALS, min_size=1, max_size=5, unique=True))
+    lines = [f"(1.0) can0 101#08{each}" for each in serials]
+    for _ in range(draw(st.integers(0, 20))):
+        serial = draw(st.sampled_from(serials))
+        data = draw(st.sampled_from([f"08{serial}", f"{serial}00", f"0{serial}F"]))
+        spaced = " ".join(data[at : at + 2] for at in range(0, 16, 2))
+        can_id = draw(st.sampled_from(["101", "10F", "601", "7FF", "00000101", "110"]))
+        line = draw(st.sampled_from(SHAPES)).format(id=can_id, data=data, spaced=spaced)
+        match draw(st.sampled_from(["whole", "cut", "start", "glued", "damaged"])):
+            case "cut":
+                line = line[: draw(st.integers(0, len(line)))]
+            case "start":
+                line = line[draw(st.integers(0, len(line))) :]
+            case "glued":
+                line += draw(st.sampled_from(lines))
+            case "damaged":
+                at = draw(st.integers(0, len(line) - 1))
+                line = line[:at] + draw(st.characters(codec="latin-1")) + line[at + 1 :]
+        lines.append(line)
+    end = draw(st.sampled_from(["\n", "\r\n", "\r"]))
+    return serials, end.join(draw(st.permutations(lines))) + end
+
+
+@given(recordings())
+def test_no_serial_number_is_left(tmp_path_factory, recording):
+    serials, text = recording
+    folder = tmp_path_factory.getbasetemp() / "left"
+    folder.mkdir(exist_ok=True)
+    found, after = masked(folder, text)
+    assert found.good
+    digits = re.sub(r"[^0-9A-F\n]", "", after.upper())
+    assert not [each for each in serials if each in digits]
+    assert len(after.splitlines()) >= len(serials)
+
+
+@given(st.integers(1, 15), st.data())
+def test_the_arrays_are_the_same_but_for_the_serial_numbers(tmp_path_factory, batteries, data):
+    folder = tmp_path_factory.getbasetemp() / "same"
+    folder.mkdir(exist_ok=True)
+    shape = data.draw(st.sampled_from(["-L", "screen", "ascii"]))
+    frames = islice(simulator.frames(batteries, START, data.draw(st.integers())), batteries * 36)
+    text = "".join(map({"-L": candump_line, "screen": screen, "ascii": ascii_}[shape], frames))
+    _, after = masked(folder, text)
+    assert len(arrays(after)) == 2
+    assert arrays(after) == arrays(text)
+    assert len(after) == len(text)
+
+
+def screen(frame):
+    can_id, data, stamp = frame
+    return f" ({stamp:.6f})  can0  {can_id:03X}   [{len(data)}]  {data.hex(' ').upper()}\n"
+
+
+def ascii_(frame):
+    shown = "".join(chr(each) if 32 < each < 127 else "." for each in frame[1])
+    return f"{screen(frame).rstrip()}   '{shown}'\n"
+
+
+# What is refused
+
+
+@pytest.fixture
+def refused(run, tmp_path):
+    """What the program says of this content; it must write nothing."""
+
+    def refused(content, name="in.log"):
+        (tmp_path / name).write_bytes(content)
+        done = run("--anonymize", name, "out.log")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert [each.name for each in tmp_path.iterdir()] == [name]
+        return done.stderr
+
+    return refused
+
+
+def test_a_recording_in_another_format_is_refused(refused, tmp_path):
+    path = tmp_path / "x.asc"
+    with can.ASCWriter(path) as writer:
+        writer.on_message_received(can.Message(START, 0x101, False, data=bytes(8)))
+    said = refused(path.read_bytes(), "x.asc")
+    assert said == (
+        "x.asc: only recordings by candump can be anonymized; record with 'candump -L'\n"
+    )
+    seen("a recording in another format is to be anonymized", said)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_refused(refused, encoding):
+    said = refused(LOG.read_text().encode(encoding))
+    assert "in.log: UTF-16 cannot be anonymized; convert it" in said
+    seen("a recording in UTF-16 is to be anonymized", said)
+
+
+def test_a_gzipped_recording_is_refused(refused):
+    said = refused(gzip.compress(LOG.read_bytes()))
+    assert "in.log: gzipped recordings cannot be anonymized; unpack it" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "line of candump"),
+        (b"hello\nworld\n", "line of candump"),
+        (b"  can0  101   [8]  BB`03`46`75`00`11`22`08\n", "line of candump"),
+        (b"(1.0) can0 101#01010E0213FFFD47\n", "serial number"),
+        (b"(1.0) can0 101#0800000000000000\n", "serial number"),
+        (f"(1.0) can0 305#08{SERIAL}\n".encode(), "serial number"),
+    ],
+)
+def test_a_recording_without_a_serial_number_is_refused(refused, content, what):
+    said = refused(content)
+    assert said == f"in.log: no {what} in it; out.log was not written\n"
+    if what == "serial number":
+        seen("a recording without a serial number is to be anonymized", said)
+
+
+def test_a_pipe_is_refused(refused, run, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    done = run("--anonymize", "pipe", "out.log")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "pipe: it has to be read twice" in done.stderr
+
+
+def test_a_missing_recording_is_an_error_with_its_name(run, tmp_path):
+    done = run("--anonymize", "gone.log", "out.log")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "gone.log: No such file or directory" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_nothing_is_written_over(run, tmp_path):

@@ -1,0 +1,184 @@
+"""A recording in another format than candump's in, what it logged out; plain or gzipped.
+
+The formats are those of python-can (.asc, .blf, .csv, .trc) and SavvyCAN's GVRET csv.  Which one
+a file has is decided by how it begins; its suffix counts where that says nothing.  Nothing here
+knows batteries, or what to do with times that are not absolute.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import logging
+import re
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Literal, NamedTuple
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["data", "remote", "error", "fd"]
+
+_GZIP = b"\x1f\x8b"
+_HEAD = 4096
+
+# A line near the beginning that tells the format; candump's is looked for last.
+_TELLING = {
+    "blf": re.compile(r"\ALOGG"),
+    "trc": re.compile(r"^;\$FILEVERSION", re.MULTILINE),
+    "asc": re.compile(r"^[ \t]*base[ \t]+(?:hex|dec)\b", re.MULTILINE | re.IGNORECASE),
+    "csv": re.compile(
+        r"^(?:timestamp,arbitration_id,|-?\d+(?:\.\d+)?,0x[\da-f]+,[01],[01],[01],)", re.MULTILINE
+    ),
+    "gvret": re.compile(
+        r"^(?:Time Stamp,|\d+,[ \t]*(?:0x)?[\dA-F]{1,8},[ \t]*(?:true|false),)",
+        re.MULTILINE | re.IGNORECASE,
+    ),
+    None: re.compile(
+        r"^[ \t]*(?:\(\d|\S{1,20}[ \t]+[\dA-F]{3,8}[ \t]+\[\d)", re.MULTILINE | re.IGNORECASE
+    ),
+}
+_BY_SUFFIX = (".asc", ".blf", ".trc")
+
+
+class Logged(NamedTuple):
+    """One line or object of a recording.
+
+    ``bus`` is what the recording calls it, "" if it does not.  ``stamp`` is in seconds, since
+    when says the reader's ``absolute``.
+    """
+
+    bus: str
+    can_id: int
+    extended: bool
+    kind: Kind
+    data: bytes
+    stamp: float
+
+
+class Reader(ABC):
+    """Iterates over what a recording logged; each ``iter()`` starts at its beginning.
+
+    ``absolute`` is whether stamps are seconds since 1970 (True) or since some start (False); None
+    if the format does not say.  It is valid once the first item is read.  ``damaged`` counts what
+    was skipped since the iteration began: the first is logged, at the end how many there were.
+    ``position`` and ``size`` are in bytes of the file.  Raises OSError with the file's name.
+    """
+
+    absolute: bool | None = None
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.damaged = 0
+        self.size = path.stat().st_size
+        self._file: BinaryIO | None = None
+        self._reported = False
+
+    @property
+    def position(self) -> int:
+        """How far the file has been read."""
+        if self._file is None:
+            return 0
+        return self.size if self._file.closed else self._file.tell()
+
+    def __iter__(self) -> Iterator[Logged]:
+        self.damaged = 0
+        try:
+            with self.path.open("rb") as self._file:
+                unzipped = _unzipped(self._file)
+                yield from self._logged(io.BufferedReader(unzipped) if unzipped else self._file)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
+        if unzipped and unzipped.damage:
+            log.warning(
+                "%s: the gzipped file is cut or damaged; what is before that was read (%s)",
+                *(self.path, unzipped.damage),
+            )
+        if self.damaged:
+            log.warning("%s: skipped %s", self.path, self._skipped())
+
+    @abstractmethod
+    def _logged(self, file: BinaryIO) -> Iterator[Logged]:
+        """What a file, unzipped, logged; damage is given to ``_report``."""
+
+    @abstractmethod
+    def _skipped(self) -> str:
+        """How much was damaged, in words."""
+
+    def _report(self, place: str, found: str) -> None:
+        """Count damage; log the first."""
+        self.damaged += 1
+        if not self._reported:
+            self._reported = True
+            log.warning("%s%s: %s", self.path, place, found)
+
+
+def reader(path: Path) -> Reader | None:
+    """The reader of a recording; None if it has none of these formats, or is no regular file.
+
+    Raises OSError with the file's name.
+    """
+    if not path.is_file():
+        return None
+    found: type[Reader] | None = None
+    match _format(path):
+        case "blf":
+            from .blf import Blf
+
+            found = Blf
+        case "gvret":
+            from .gvret import Gvret
+
+            found = Gvret
+        case "asc":
+            from .asc import Asc
+
+            found = Asc
+        case "csv" | "trc" as name:
+            from .traces import Csv, Trc
+
+            found = {"csv": Csv, "trc": Trc}[name]
+    return found(path) if found else None
+
+
+def _format(path: Path) -> str | None:
+    with path.open("rb") as file:
+        content = (_unzipped(file) or file).read(_HEAD) or b""
+    # In Latin-1 any byte is a character.
+    head = content.removeprefix(codecs.BOM_UTF8).decode("latin-1")
+    head = head.replace("\r\n", "\n").replace("\r", "\n")
+    for name, line in _TELLING.items():
+        if line.search(head):
+            return name
+    suffix = path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix
+    return suffix[1:].lower() if suffix.lower() in _BY_SUFFIX else None
+
+
+class _Unzipped(io.RawIOBase):
+    """What of a gzipped file can be read; then it ends, and ``damage`` says why too early."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.damage = ""
+        self._file = gzip.GzipFile(fileobj=file)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        try:
+            data = b"" if self.damage else self._file.read1(len(buffer))
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            self.damage = str(error)
+            return 0
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _unzipped(file: BinaryIO) -> _Unzipped | None:
+    """The content of a gzipped file; None if it is not gzipped."""
+    start = file.read(len(_GZIP))
+    file.seek(0)
+    return _Unzipped(file) if start == _GZIP else None
