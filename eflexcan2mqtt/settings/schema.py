@@ -95,10 +95,17 @@ class Mqtt:
         "time.",
         parsers.whole(1, 65_535),
     )
+    version: str = _setting(
+        "auto",
+        "The version of MQTT: auto (5, or 3.1.1 with a broker that does not accept 5), 5 or "
+        "3.1.1. With 3.1.1 a broker cannot say that it refuses an array.",
+        parsers.one_of("auto", "5", "3.1.1"),
+    )
     client_id: str = _setting("eflexcan2mqtt", "No other client of the broker may use the same id.")
     qos: int = _setting(
         2,
-        "0: arrays can be lost; 1: all arrive, some twice; 2: all arrive, once.",
+        "0: arrays can be lost; 1: all arrive, some twice; 2: all arrive, once, but for those in "
+        "flight when a connection, the broker or the program dies. A broker without QoS 2 gets 1.",
         parsers.whole(0, 2),
     )
     topic: str = _setting(

@@ -15,39 +15,68 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from ...settings import tls
 from ...settings.schema import Mqtt
 from ..message import Message
+from .client import Client
 
 log = logging.getLogger(__name__)
 
-DNS, TLS, REFUSED, MUTE, LOST = "dns", "tls", "refused", "mute", "lost"
+DNS, TLS, REFUSED, MUTE, CLOSED, LOST = "dns", "tls", "refused", "mute", "closed", "lost"
 """The kinds of failures."""
+
+Version: TypeAlias = MQTTProtocolVersion
+V5, V311 = Version.MQTTv5, Version.MQTTv311
+"""The versions of MQTT."""
+
+LARGEST = 65_536
+"""With MQTT 5, the broker sends us no larger packet: all that we read is a word."""
 
 NO_ANSWER = "accepts the connection but does not answer"
 NO_MQTT = "accepts the connection but does not speak MQTT"
 
 
 class BrokerError(Exception):
-    """The broker cannot be used: its text says why, ``kind`` tells causes apart."""
+    """The broker cannot be used: its text says why, ``kind`` tells causes apart.
 
-    def __init__(self, kind: str, text: str) -> None:
+    ``reason`` is the reason code of MQTT 5 where the broker gave one.
+    """
+
+    def __init__(self, kind: str, text: str, reason: int | None = None) -> None:
         super().__init__(text)
         self.kind = kind
+        self.reason = reason
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """The broker has accepted us."""
+    """The broker has accepted us.
+
+    ``version`` is 5, or 4 for MQTT 3.1.1, as in CONNECT.  The others are what the broker can do,
+    which it says with MQTT 5 only: how many of our messages may be unacknowledged, the largest
+    packet in bytes (None: any), the highest QoS, and whether it keeps retained messages.
+    """
+
+    version: int
+    receive_maximum: int = 65_535
+    maximum_packet_size: int | None = None
+    maximum_qos: int = 2
+    retain_available: bool = True
 
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """A message has arrived; with QoS 0, has been written to the network."""
+    """A message has arrived; with QoS 0, has been written to the network.
+
+    Or the broker has refused it, as it can with MQTT 5 only: ``refused`` is why.
+    """
 
     message_id: int
+    refused: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,19 +104,20 @@ Happening: TypeAlias = Accepted | Acknowledged | Received | Ended
 class Connection:
     """A connection to the broker of ``config``; ``will`` is the last will."""
 
-    def __init__(self, config: Mqtt, client_id: str, will: Message | None = None) -> None:
+    def __init__(
+        self, config: Mqtt, client_id: str, will: Message | None = None, version: Version = V5
+    ) -> None:
         self._config = config
         self._happened: list[Happening] = []
         self._accepted = False
         self._refusal: BrokerError | None = None
-        self._client = client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, reconnect_on_failure=False
-        )
+        self._client = client = Client(client_id, version)
         if config.username:
             client.username_pw_set(config.username, config.password or None)
         if will:
             client.will_set(will.topic, will.payload, will.qos, will.retain)
         client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
         client.on_message = self._on_message
         # paho's mode for a loop of ours: publish() never writes by itself, so that no
@@ -104,7 +134,12 @@ class Connection:
                 context = tls.context(config.tls_ca, config.tls_cert, config.tls_key)
                 self._client.tls_set_context(context)
                 self._client.tls_insecure_set(config.tls_insecure)
-            self._client.connect(config.hostname, config.port, config.keepalive)
+            terms: dict[str, Any] = {}
+            if self._client.protocol == V5:
+                properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+                properties.MaximumPacketSize = LARGEST
+                terms = {"clean_start": True, "properties": properties}
+            self._client.connect(config.hostname, config.port, config.keepalive, **terms)
         except (OSError, UnicodeError) as error:
             raise _in_words(error) from None
 
@@ -156,22 +191,46 @@ class Connection:
         if self._refusal:
             return self._refusal
         if not self._accepted:
-            return BrokerError(MUTE, NO_MQTT if closed else NO_ANSWER)
-        silence = "" if closed else f" (no answer for {self._config.keepalive} s)"
+            version = self._config.version
+            no_mqtt = NO_MQTT if version == "auto" else f"{NO_MQTT} {version}"
+            return BrokerError(CLOSED, no_mqtt) if closed else BrokerError(MUTE, NO_ANSWER)
+        silence = "" if closed else f" (no answer for {self._client.keepalive} s)"
         return BrokerError(LOST, f"the connection is lost{silence}")
 
-    def _on_connect(self, _: Any, __: Any, ___: Any, reason: Any, ____: Any) -> None:
+    def _on_connect(self, _: Any, __: Any, ___: Any, reason: Any, properties: Any) -> None:
         if reason.is_failure:
-            self._refusal = BrokerError(f"{REFUSED}: {reason}", f"the broker refuses us: {reason}")
-        else:
-            self._accepted = True
-            self._happened.append(Accepted())
+            self._refuse("the broker refuses us", reason)
+            return
+        self._accepted = True
+        can = properties.json()
+        accepted = Accepted(
+            self._client.protocol,
+            can.get("ReceiveMaximum", Accepted.receive_maximum),
+            can.get("MaximumPacketSize"),
+            can.get("MaximumQoS", Accepted.maximum_qos),
+            bool(can.get("RetainAvailable", Accepted.retain_available)),
+        )
+        self._happened.append(accepted)
+
+    def _on_disconnect(self, _: Any, __: Any, flags: Any, reason: Any, ____: Any) -> None:
+        if flags.is_disconnect_packet_from_server and reason.is_failure:
+            self._refuse("the broker ends the connection", reason)
+
+    def _refuse(self, what: str, reason: Any) -> None:
+        self._refusal = BrokerError(f"{REFUSED}: {reason}", f"{what}: {reason}", reason.value)
 
     def _on_publish(self, _: Any, __: Any, message_id: int, ___: Any, ____: Any) -> None:
-        self._happened.append(Acknowledged(message_id))
+        refused = self._client.refusals.pop(message_id, None)
+        self._happened.append(Acknowledged(message_id, refused))
 
     def _on_message(self, _: Any, __: Any, message: paho.MQTTMessage) -> None:
         self._happened.append(Received(message.topic, bytes(message.payload)))
+
+
+def packet_size(message: Message) -> int:
+    """How many bytes a message has as a packet of MQTT 5, which is what a broker counts."""
+    size = 2 + len(message.topic.encode()) + (2 if message.qos else 0) + 1 + len(message.payload)
+    return 1 + max(1, -(-size.bit_length() // 7)) + size
 
 
 def _in_words(error: Exception) -> BrokerError:

@@ -19,7 +19,9 @@ from .connection import (
     BrokerError,
     Connection,
     Ended,
+    Version,
 )
+from .terms import Negotiation, Terms
 
 _STEP_S = 0.5
 
@@ -28,6 +30,7 @@ def connect(
     config: Mqtt,
     client_id: str,
     will: Message | None,
+    version: Version,
     report: Callable[[Connection | BrokerError], None],
 ) -> None:
     """Open a connection in a thread of its own, and ``report`` it or what is wrong.
@@ -36,7 +39,7 @@ def connect(
     """
 
     def attempt() -> None:
-        connection = Connection(config, client_id, will)
+        connection = Connection(config, client_id, will, version)
         try:
             connection.open()
         except BrokerError as error:
@@ -50,15 +53,17 @@ def connect(
 class Conversation:
     """A short connection under an id of our own, with a time limit for all of it.
 
-    The daemon's id would end the daemon's connection.
+    The daemon's id would end the daemon's connection.  ``accepted`` is what the broker said when
+    it let us in.
     """
+
+    accepted: Accepted
 
     def __init__(self, connection: Connection, deadline: float) -> None:
         self._connection = connection
         self._deadline = deadline
         self._acknowledged: set[int] = set()
-        self._accepted = False
-        self._wait_until(lambda: self._accepted, BrokerError(MUTE, NO_ANSWER))
+        self._wait_until(lambda: hasattr(self, "accepted"), BrokerError(MUTE, NO_ANSWER))
 
     def deliver(self, messages: list[Message]) -> None:
         """Send messages and wait until the broker has acknowledged them."""
@@ -74,7 +79,7 @@ class Conversation:
             for event in self._connection.wait(min(left, _STEP_S)):
                 match event:
                     case Accepted():
-                        self._accepted = True
+                        self.accepted = event
                     case Acknowledged(message_id):
                         self._acknowledged.add(message_id)
                     case Ended(error):
@@ -82,20 +87,41 @@ class Conversation:
 
 
 @contextmanager
-def conversation(config: Mqtt, purpose: str, timeout_s: float) -> Iterator[Conversation]:
+def conversation(
+    config: Mqtt, purpose: str, timeout_s: float, will: Message | None = None
+) -> Iterator[Conversation]:
     """A connection that the broker has accepted; raises BrokerError."""
     deadline = time.monotonic() + timeout_s
-    reports = queue.SimpleQueue[Connection | BrokerError]()
-    connect(config, f"{config.client_id}-{purpose}", None, reports.put)
+    negotiation = Negotiation(config)
+    while True:
+        terms = negotiation.offer()
+        limited = terms.limit(will) if will else None
+        connection = _opened(config, f"{config.client_id}-{purpose}", limited, terms, deadline)
+        try:
+            spoken = Conversation(connection, deadline)
+            break
+        except BrokerError as error:
+            connection.close()
+            if not negotiation.refused(error):
+                raise
     try:
-        found = reports.get(timeout=timeout_s)
+        yield spoken
+        connection.leave()
+        connection.wait(_STEP_S)
+    finally:
+        connection.close()
+
+
+def _opened(
+    config: Mqtt, client_id: str, will: Message | None, terms: Terms, deadline: float
+) -> Connection:
+    reports = queue.SimpleQueue[Connection | BrokerError]()
+    connect(config, client_id, will, terms.version, reports.put)
+    try:
+        match reports.get(timeout=max(deadline - time.monotonic(), 0.0)):
+            case BrokerError() as error:
+                raise error
+            case Connection() as connection:
+                return connection
     except queue.Empty:
         raise BrokerError(LOST, "does not answer") from None
-    if isinstance(found, BrokerError):
-        raise found
-    try:
-        yield Conversation(found, deadline)
-        found.leave()
-        found.wait(_STEP_S)
-    finally:
-        found.close()

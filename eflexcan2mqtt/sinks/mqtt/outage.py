@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from dataclasses import dataclass
 
 from .connection import BrokerError
 
@@ -15,16 +16,31 @@ SHORT_S = 10.0
 
 SHORT_IN_A_ROW = 2
 
+TAKEN_OVER = 0x8E
+"""The reason code of MQTT 5 for another client with our id."""
+
 _TWICE = "twice"
 _KEPT = "arrays are kept until it is back"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the broker had not acknowledged when it ended a connection.
+
+    ``largest`` is the size of the largest array in bytes; ``qos`` is the QoS of arrays that may
+    be the cause, if it may.
+    """
+
+    largest: int = 0
+    qos: int | None = None
 
 
 class OutageLog:
     """Logs each outage once: why the broker is away, and when it is back.
 
     One outage may have several causes after each other; each kind of cause is logged once.
-    Connections that the broker ends as soon as they are made mean that another client uses the
-    same id.
+    Connections that the broker ends as soon as they are made have a cause of their own, such as
+    another client with the same id.
     """
 
     def __init__(self, name: str, client_id: str) -> None:
@@ -46,11 +62,12 @@ class OutageLog:
             log.info("%s: back after %.0f s", self.name, self._up_since - self._down_since)
         self._logged.clear()
 
-    def lost(self, error: BrokerError, closed: bool = True, in_flight_bytes: int = 0) -> None:
+    def lost(
+        self, error: BrokerError, closed: bool = True, evidence: Evidence = Evidence()
+    ) -> None:
         """A connection that the broker had accepted has ended.
 
-        ``closed`` is whether it was closed from outside; ``in_flight_bytes`` is the size of the
-        largest array that the broker had not acknowledged.
+        ``closed`` is whether it was closed from outside.
         """
         now = time.monotonic()
         lasted, self._up_since = now - (self._up_since or now), None
@@ -58,21 +75,24 @@ class OutageLog:
             self._down_since = now
         if lasted >= SHORT_S:
             self._logged.clear()
+        what = str(error)
+        if error.reason == TAKEN_OVER:
+            what = f"{error}; another client uses client_id '{self._client_id}'"
         if lasted >= SHORT_S or not closed:
             self._short = 0
-            self._warn(error.kind, f"{error}; {_KEPT}")
+            self._warn(error.kind, f"{what}; {_KEPT}")
             return
         self._short += 1
-        if self._short >= SHORT_IN_A_ROW:
-            when, limit = "it is made", ""
-            if in_flight_bytes:
-                when = "arrays are sent"
-                limit = f"is its max_packet_size below {in_flight_bytes} bytes, or "
-            self._warn(
-                _TWICE,
-                f"ends each connection as soon as {when}; "
-                f"{limit}does another client use client_id '{self._client_id}'?",
-            )
+        when = "arrays are sent" if evidence.largest else "it is made"
+        if error.reason == TAKEN_OVER:
+            self._warn(_TWICE, what)
+        elif self._short < SHORT_IN_A_ROW:
+            pass
+        elif error.reason is not None:
+            self._warn(_TWICE, f"{what}, each time as soon as {when}")
+        else:
+            questions = self._questions(evidence)
+            self._warn(_TWICE, f"ends each connection as soon as {when}; {questions}?")
 
     def failed(self, error: BrokerError) -> None:
         """An attempt to connect has failed."""
@@ -88,6 +108,15 @@ class OutageLog:
         if _TWICE in self._logged and time.monotonic() - (self._up_since or math.inf) >= SHORT_S:
             log.info("%s: the connection holds again", self.name)
             self._logged.clear()
+
+    def _questions(self, evidence: Evidence) -> str:
+        questions = []
+        if evidence.largest:
+            questions.append(f"is its max_packet_size below {evidence.largest} bytes")
+        if evidence.qos is not None:
+            questions.append(f"does it not take QoS {evidence.qos}")
+        questions.append(f"does another client use client_id '{self._client_id}'")
+        return ", or ".join(questions)
 
     def _warn(self, kind: str, text: str) -> None:
         if kind not in self._logged:

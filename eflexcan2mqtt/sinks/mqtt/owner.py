@@ -25,9 +25,13 @@ from ..message import Announcer
 from .caution import Caution
 from .connection import BrokerError, Connection
 from .dialogue import connect
+from .dropped import DropLog
 from .opening import open_outbox
 from .outage import OutageLog
-from .session import Session, Shared, status
+from .refusals import Refusals
+from .session import Session
+from .shared import Shared, status
+from .terms import Negotiation
 
 log = logging.getLogger(__name__)
 
@@ -98,8 +102,6 @@ class Owner:
         self._pause_s = RECONNECT_S[0]
         self._connections = 0
         self._overrun = 0  # cycles that were dropped from the queue
-        self._dropped_logged = 0
-        self._full = False
         self._taken = 0
         self._latest: list[Reading] = []
 
@@ -112,7 +114,10 @@ class Owner:
             Caution(),
             OutageLog(name, self._config.client_id),
             self._announcer,
+            Negotiation(self._config),
+            Refusals(self._config),
         )
+        self._drop_log = DropLog(name)
         self._wake_owner = wake_owner
         while not (close := self._take()):
             self._advance()
@@ -154,8 +159,10 @@ class Owner:
             session.check()
             session.send(self._latest)
         if session and session.ended:
-            self._session = session = None
-            self._schedule()
+            self._session = None
+            if not session.again:
+                self._schedule()
+            session = None
         if not session and not self._connecting and time.monotonic() >= self._retry_at:
             self._connect()
         outbox.check()
@@ -187,8 +194,9 @@ class Owner:
             orders.put(result)
             wake_owner()
 
-        will = status(self._config, b"offline")
-        connect(self._config, self._config.client_id, will, report)
+        terms = self._shared.negotiation.offer()
+        will = terms.limit(status(self._config, b"offline"))
+        connect(self._config, self._config.client_id, will, terms.version, report)
 
     def _schedule(self) -> None:
         """Connect again after a pause, which grows."""
@@ -203,7 +211,7 @@ class Owner:
             connected=session is not None and session.ready,
             waiting=outbox.undelivered(),
             connections=self._connections,
-            dropped=outbox.dropped + self._overrun,
+            dropped=outbox.dropped + self._overrun + self._shared.refusals.dropped,
         )
 
     def _leave(self, deadline: float) -> None:
@@ -244,14 +252,6 @@ class Owner:
                 session.handle(event)
 
     def _log_dropped(self, at_the_end: bool = False) -> None:
-        outbox, name = self._shared.outbox, self._shared.outage.name
-        dropped = outbox.dropped + self._overrun - self._dropped_logged
-        if dropped and not self._full:
-            self._full = True
-            log.warning("%s: no room for more arrays: the oldest are lost until it is back", name)
-        if dropped and (at_the_end or outbox.undelivered() == len(outbox.in_flight())):
-            self._dropped_logged += dropped
-            self._full = False
-            log.warning(
-                "%s: dropped the %d oldest arrays: the broker was away for too long", name, dropped
-            )
+        outbox = self._shared.outbox
+        over = at_the_end or outbox.undelivered() == len(outbox.in_flight())
+        self._drop_log.check(outbox.dropped + self._overrun, over)

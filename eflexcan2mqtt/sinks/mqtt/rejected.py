@@ -7,16 +7,33 @@ import os
 from datetime import datetime, timezone
 from pathlib import Path
 
+from .outbox import Outbox, Parcel
+
 MOST = 100
 """More are not set aside: a broker that takes no array at all is not the arrays' fault."""
 
 
-def set_aside(directory: Path, payload: bytes) -> Path:
-    """Write an array to a file of its own that nothing here will delete; return its path.
+def set_aside(outbox: Outbox, parcel: Parcel) -> Path:
+    """Move an array in flight to a file of its own that nothing here will delete.
 
-    Raises OSError.
+    Returns its path; raises OSError.
     """
-    time = array_time(payload).replace(":", "").replace(" ", "-")
+    directory = outbox.directory()
+    if directory is None:
+        raise OSError("there is no spool directory")
+    path = _write(directory, parcel.payload)
+    outbox.arrived(parcel.number)
+    return path
+
+
+def in_words(parcel: Parcel) -> str:
+    """Which array it is, by the time of its first reading."""
+    time = f"{_time(parcel.payload):%Y-%m-%d %H:%M:%S}"
+    return f"the array of {time} UTC ({len(parcel.payload)} bytes)"
+
+
+def _write(directory: Path, payload: bytes) -> Path:
+    time = f"{_time(payload):%Y-%m-%d-%H%M%S}"
     found = {path.name for path in directory.glob("rejected-*.json")}
     if len(found) >= MOST:
         raise OSError(f"{directory} holds {len(found)} rejected arrays already")
@@ -31,7 +48,5 @@ def set_aside(directory: Path, payload: bytes) -> Path:
     return path
 
 
-def array_time(payload: bytes) -> str:
-    """The time of an array's first reading, in words (UTC)."""
-    time = datetime.fromtimestamp(json.loads(payload)[0]["time"], timezone.utc)
-    return f"{time:%Y-%m-%d %H:%M:%S}"
+def _time(payload: bytes) -> datetime:
+    return datetime.fromtimestamp(json.loads(payload)[0]["time"], timezone.utc)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import NamedTuple
 
 from ...protocol.reading import Reading
-from ...settings.schema import Mqtt
 from ..message import Announcer, Message
-from . import rejected
-from .caution import Caution
+from .caution import IN_FLIGHT
+from .client import TOO_LARGE
 from .connection import (
     MUTE,
     NO_ANSWER,
+    V5,
     Accepted,
     Acknowledged,
     BrokerError,
@@ -21,11 +20,12 @@ from .connection import (
     Ended,
     Happening,
     Received,
+    packet_size,
 )
-from .outage import OutageLog
-from .outbox import Outbox, Parcel
-
-log = logging.getLogger(__name__)
+from .outage import Evidence
+from .outbox import Parcel
+from .shared import Shared, status
+from .suspicion import Suspicion
 
 MUTE_S = 10.0
 """A broker that has not answered by then is reported."""
@@ -36,18 +36,6 @@ UNACKNOWLEDGED_S = 300.0
 STATES_UNSENT = 100
 """So many messages that need not arrive wait for a slow connection."""
 
-_EMPTY = b"[]"  # an array without batteries, which is small
-
-
-class Shared(NamedTuple):
-    """What outlives a connection."""
-
-    config: Mqtt
-    outbox: Outbox
-    caution: Caution
-    outage: OutageLog
-    announcer: Announcer | None
-
 
 class _Sent(NamedTuple):
     at: float
@@ -55,36 +43,34 @@ class _Sent(NamedTuple):
     parcel: Parcel | None
 
 
-def status(config: Mqtt, word: bytes) -> Message:
-    """The retained message that says whether we are there."""
-    return Message(f"{config.topic}/status", word, qos=1, retain=True)
-
-
 class Session:
     """Drives one connection.
 
     Arrays are sent once the broker has acknowledged ``online``: then the session is ``ready``.
-    ``accepted`` is whether the broker has let us in.
+    ``accepted`` is what the broker said when it let us in; ``again`` is whether to connect again
+    at once when the session has ended, since the broker may accept other terms.
     """
 
     def __init__(self, connection: Connection, shared: Shared) -> None:
         self.connection = connection
-        self.accepted = self.ready = self.ended = False
+        self.accepted: Accepted | None = None
+        self.ready = self.ended = self.again = False
         self._shared = shared
+        self._terms = shared.negotiation.current
         self._opened = time.monotonic()
         self._sending = True
         self._sent: dict[int, _Sent] = {}  # by message id, in their order
+        self._refused = False  # whether refused arrays are to be put back
         self._online: int | None = None
-        self._test: int | None = None  # the small message in place of a suspected array
-        self._test_passed: float | None = None
+        self._suspicion = Suspicion(shared, self._publish)
 
     def handle(self, event: Happening) -> None:
         """Take what has happened on the connection."""
         match event:
             case Accepted():
-                self._welcome()
-            case Acknowledged(message_id):
-                self._acknowledged(message_id)
+                self._welcome(event)
+            case Acknowledged(message_id, refused):
+                self._acknowledged(message_id, refused)
             case Received(_, payload):
                 if payload == b"online" and self._shared.announcer:
                     self._shared.announcer.repeat()
@@ -93,18 +79,17 @@ class Session:
 
     def send(self, latest: list[Reading]) -> None:
         """Send what there is to send, and may be sent now; ``latest`` is the last cycle."""
-        config, outbox, caution, _, announcer = self._shared
+        announcer, caution = self._shared.announcer, self._shared.caution
+        self._put_back()
         if not self.ready or not self._sending:
             return
         if caution.tests:
-            self._test_suspect()
+            self._suspicion.test()
             return
-        while parcel := outbox.next(caution.window):
-            self._publish(Message(config.topic, parcel.payload, config.qos), parcel)
+        self._send_arrays()
         # Beside a suspected array nothing else is sent that could end the connection.
-        if announcer and latest and caution.suspect is None and not self._describing():
-            for message in announcer.due(latest):
-                self._publish(message)
+        if announcer and latest and caution.suspect is None:
+            self._describe(announcer, latest)
 
     def show(self, cycle: list[Reading]) -> None:
         """Send the values of a cycle; they are not kept."""
@@ -141,74 +126,103 @@ class Session:
         """Whether a message has not been acknowledged, and still can be."""
         return message_id in self._sent and not self.ended
 
+    @property
+    def _window(self) -> int:
+        """How many arrays may be in flight."""
+        if self._shared.refusals.holding:
+            return 1
+        # With MQTT 3.1.1 a broker drops what is above its limit for QoS 2, which nobody knows.
+        if self._terms.version != V5 and min(self._shared.config.qos, self._terms.qos) > 1:
+            return 1
+        return self._shared.caution.window
+
+    def _room(self) -> bool:
+        """Whether the broker takes another message that it must acknowledge."""
+        most = min(IN_FLIGHT, self.accepted.receive_maximum) if self.accepted else 0
+        return sum(each.message.qos > 0 for each in self._sent.values()) < most
+
+    @property
+    def _largest(self) -> int | None:
+        """The largest packet that the broker takes, in bytes, if it said so."""
+        return self.accepted.maximum_packet_size if self.accepted else None
+
+    def _fits(self, message: Message) -> bool:
+        return self._largest is None or packet_size(message) <= self._largest
+
+    def _send_arrays(self) -> None:
+        config, outbox, refusals = self._shared.config, self._shared.outbox, self._shared.refusals
+        window = self._window
+        while not refusals.waiting and self._room() and (parcel := outbox.next(window)):
+            message = Message(config.topic, parcel.payload, config.qos)
+            if self._fits(message):
+                self._publish(message, parcel)
+            else:
+                self._too_large(parcel, self._largest)
+
+    def _describe(self, announcer: Announcer, latest: list[Reading]) -> None:
+        if any(each.message.keep and not each.parcel for each in self._sent.values()):
+            return  # some descriptions are on their way
+        for message in announcer.due(latest):
+            if not self._room():
+                break
+            if self._fits(message):
+                self._publish(message)
+            else:
+                self._shared.refusals.other_too_large(message, self._largest)
+
     def _publish(self, message: Message, parcel: Parcel | None = None) -> int:
+        message = self._terms.limit(message)
         message_id = self.connection.publish(message)
         self._sent[message_id] = _Sent(time.monotonic(), message, parcel)
         return message_id
 
-    def _welcome(self) -> None:
-        self.accepted = True
+    def _welcome(self, accepted: Accepted) -> None:
+        terms = self._shared.negotiation.accepted(accepted)
+        if terms is None:
+            self.again = True
+            self.connection.leave()
+            return
+        self.accepted, self._terms = accepted, terms
+        self._shared.refusals.retry()
         self._online = self._publish(status(self._shared.config, b"online"))
         if announcer := self._shared.announcer:
             announcer.repeat()
             self.connection.subscribe(announcer.status_topic)
 
-    def _acknowledged(self, message_id: int) -> None:
+    def _acknowledged(self, message_id: int, refused: str | None) -> None:
         sent = self._sent.pop(message_id, None)
-        if sent and sent.parcel:
+        if sent and refused:
+            self._refuse(sent, refused)
+        elif sent and sent.parcel:
             self._shared.outbox.arrived(sent.parcel.number)
+            self._shared.refusals.arrived()
+        if sent and sent.parcel:
             self._shared.caution.acknowledged()
+            self._shared.negotiation.acknowledged(sent.message.qos)
         if message_id == self._online:
             self.ready = True
             self._shared.outage.up()
-        if message_id == self._test:
-            self._test_passed = time.monotonic()
+        self._suspicion.acknowledged(message_id)
 
-    def _describing(self) -> bool:
-        """Whether descriptions are on their way."""
-        return any(each.message.keep and not each.parcel for each in self._sent.values())
+    def _refuse(self, sent: _Sent, reason: str) -> None:
+        match sent.parcel:
+            case None:
+                self._shared.refusals.other(sent.message, reason)
+            case parcel if reason == TOO_LARGE:
+                self._too_large(parcel, None)
+            case _:
+                self._shared.refusals.array(reason)
+                self._refused = True
 
-    def _test_suspect(self) -> None:
-        """Send a small message in place of the array that seems to end the connections."""
-        config, outbox, caution, _, _ = self._shared
-        if self._test is None:
-            self._test = self._publish(Message(config.topic, _EMPTY, config.qos))
-        if self._test_passed is None or time.monotonic() < self._test_passed + caution.hold_s:
-            return
-        parcel = outbox.next(1)
-        if not parcel:
-            return
-        if parcel.number == caution.suspect:
-            self._set_aside(parcel)
-        else:
-            outbox.unsent()
-        caution.clear()
+    def _too_large(self, parcel: Parcel, limit: int | None) -> None:
+        if not self._shared.refusals.too_large(self._shared.outbox, parcel, limit):
+            self._refused = True
 
-    def _set_aside(self, parcel: Parcel) -> None:
-        outbox, name = self._shared.outbox, self._shared.outage.name
-        what = f"{rejected.array_time(parcel.payload)} UTC ({len(parcel.payload)} bytes)"
-        problem = "there is no spool directory"
-        if directory := outbox.directory():
-            try:
-                path = rejected.set_aside(directory, parcel.payload)
-            except OSError as error:
-                problem = error.strerror or str(error)
-            else:
-                outbox.arrived(parcel.number)
-                log.warning(
-                    "%s: closes the connection whenever it gets the array of %s; "
-                    "moved to %s, the next are sent",
-                    *(name, what, path),
-                )
-                return
-        outbox.unsent()
-        if parcel.number != self._shared.caution.reported:
-            self._shared.caution.reported = parcel.number
-            log.warning(
-                "%s: closes the connection whenever it gets the array of %s; "
-                "cannot set it aside: %s",
-                *(name, what, problem),
-            )
+    def _put_back(self) -> None:
+        """Refused arrays wait again, in their order, once nothing is in flight."""
+        if self._refused and not any(each.parcel for each in self._sent.values()):
+            self._refused = False
+            self._shared.outbox.unsent()
 
     def _end(self, error: BrokerError, closed: bool) -> None:
         if self.ended:
@@ -216,15 +230,19 @@ class Session:
         self.ended = True
         ready, self.ready = self.ready, False
         self.connection.close()
-        _, outbox, caution, outage, _ = self._shared
-        parcels = [each for each in self._sent.values() if each.parcel]
-        lasted = time.monotonic() - parcels[0].at if parcels else 0.0
-        caution.ended([each.number for each in outbox.in_flight()], ready and closed, lasted)
-        outbox.unsent()
-        if not self._sending:
+        shared = self._shared
+        arrays = [each for each in self._sent.values() if each.parcel]
+        lasted = time.monotonic() - arrays[0].at if arrays else 0.0
+        numbers = [each.parcel.number for each in arrays if each.parcel]
+        shared.caution.ended(numbers, ready and closed, lasted)
+        shared.outbox.unsent()
+        doubted = shared.negotiation.broke() if ready and closed and arrays else None
+        if not self._sending or self.again:
             return
         if self.accepted:
-            largest = max((len(each.message.payload) for each in parcels), default=0)
-            outage.lost(error, closed, largest)
-        else:
-            outage.failed(error)
+            largest = max((len(each.message.payload) for each in arrays), default=0)
+            shared.outage.lost(error, closed, Evidence(largest, doubted))
+            return
+        self.again = shared.negotiation.refused(error)
+        if not self.again:
+            shared.outage.failed(error)

@@ -16,9 +16,9 @@ def open_sink(caplog):
     caplog.set_level(logging.INFO)
     made = []
 
-    def make(port, room=WAITING, spool="", hostname="127.0.0.1", waits=None, **settings):
-        config = Mqtt(hostname=hostname, port=port, **settings)
-        made.append(MqttSink(config, SpoolSettings(str(spool)), room=room, waits=waits))
+    def make(port, room=WAITING, spool="", waits=None, announcer=None, **settings):
+        config = Mqtt(**{"hostname": "127.0.0.1", "port": port} | settings)
+        made.append(MqttSink(config, SpoolSettings(str(spool)), announcer, room=room, waits=waits))
         made[-1].start()
         return made[-1]
 
@@ -31,3 +31,17 @@ def open_sink(caplog):
 def lines(caplog):
     """The lines of the log that hold a word, or all."""
     return lambda word="": [message for message in caplog.messages if word in message]
+
+
+@pytest.fixture
+def scripted():
+    """A broker of our own, by its answers or the broker behind it; closed with the test."""
+    made = []
+
+    def make(kind, *arguments):
+        made.append(kind(*arguments))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()

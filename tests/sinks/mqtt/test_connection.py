@@ -66,7 +66,7 @@ def test_an_answer_that_is_no_mqtt_is_one_line(open_sink, lines):
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(10)
         open_sink(server.getsockname()[1])
-        for _ in range(2):
+        for _ in range(4):
             connection, _ = server.accept()
             with connection:
                 connection.recv(1000)

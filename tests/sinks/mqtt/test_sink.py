@@ -67,7 +67,7 @@ def test_a_broker_that_never_acknowledges_costs_no_memory(open_sink):
     received = []
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(10)
-        sink = open_sink(server.getsockname()[1])
+        sink = open_sink(server.getsockname()[1], version="3.1.1")
         for _ in range(4):
             connection, _ = server.accept()
             with connection:

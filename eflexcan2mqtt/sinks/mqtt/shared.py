@@ -1,0 +1,30 @@
+"""What outlives a connection to the broker."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ...settings.schema import Mqtt
+from ..message import Announcer, Message
+from .caution import Caution
+from .outage import OutageLog
+from .outbox import Outbox
+from .refusals import Refusals
+from .terms import Negotiation
+
+
+class Shared(NamedTuple):
+    """Belongs to the broker's owner, as does every connection."""
+
+    config: Mqtt
+    outbox: Outbox
+    caution: Caution
+    outage: OutageLog
+    announcer: Announcer | None
+    negotiation: Negotiation
+    refusals: Refusals
+
+
+def status(config: Mqtt, word: bytes) -> Message:
+    """The retained message that says whether we are there."""
+    return Message(f"{config.topic}/status", word, qos=1, retain=True)
