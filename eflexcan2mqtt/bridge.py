@@ -10,11 +10,18 @@ from .protocol.assembler import Assembler, Record, Start
 from .protocol.blocks import SILENT_TICKS, Event, Silence
 from .protocol.cycle import Cycle
 from .protocol.decode import DecodeError, decode
+from .protocol.loss import Bursts
+from .protocol.numbers import Numbers
 from .protocol.reading import Reading
 
 log = logging.getLogger(__name__)
 
 Publish = Callable[[list[Reading]], None]
+
+_CAUSES = (
+    "check the bit rate, wiring and termination, whether the adapter loses frames, and whether two "
+    "batteries have one number"
+)
 
 
 class Bridge:
@@ -31,6 +38,9 @@ class Bridge:
         self.undecodable = 0
         self.present = 0
         self._cycle = Cycle()
+        self._bursts = Bursts()
+        self._lossy = False  # as it was logged
+        self._numbers = Numbers()
         self._publish = publish
         self._warned: set[tuple[int, str]] = set()  # battery and field
         self._heard = 0  # frames at the last silent second
@@ -42,11 +52,29 @@ class Bridge:
             match event:
                 case Silence():
                     self._hear_silence()
-                case Start(battery):
+                case Start(battery, time):
+                    if self._bursts.start(battery, time):
+                        self._judge()
                     self._wrap(self._cycle.start(battery))
                 case Record():
+                    self._bursts.complete(event.battery)
                     self._add(event)
         self._wrap(self._cycle.close())
+        if self._bursts.end():
+            self._judge()
+
+    def health(self) -> dict[str, Any]:
+        """How the bus is, JSON-ready: the counters, and of the last minute's bursts ``lossy``,
+        the share of ``incomplete`` ones and the batteries that were ``never_complete``; numbers
+        under which ``two_batteries`` send."""
+        loss = self._bursts.last
+        return {
+            **self.counters(),
+            "lossy": self._bursts.lossy,
+            "incomplete": round(loss.share, 4),
+            "never_complete": list(loss.never),
+            "two_batteries": sorted(self._numbers.shared),
+        }
 
     def counters(self) -> dict[str, Any]:
         """``frames``, ``cycles`` and, by reason, ``dropped`` blocks since the start."""
@@ -79,7 +107,28 @@ class Bridge:
             return
         if self._warned:
             self._warned = {each for each in self._warned if each[0] != record.battery}
-        self._cycle.add(reading)
+        self._warn(self._numbers.add(reading))
+        self._wrap(self._cycle.add(reading))
+
+    def _judge(self) -> None:
+        """There is a new verdict on the bursts of the last minute: log what has changed."""
+        for number, bursts in self.assembler.overlaps.items():
+            self._warn(self._numbers.overlapped(number, bursts))
+        if self._bursts.lossy == self._lossy:
+            return
+        self._lossy = self._bursts.lossy
+        loss = self._bursts.last
+        share = f"{100 * loss.share:.0f} % of the bursts of the last minute are incomplete"
+        if not self._lossy:
+            log.info("the bus is no longer lossy: %s", share)
+            return
+        never = ", ".join(map(str, loss.never))
+        whose = f", all those of number {never}" if never else ""
+        log.warning("the bus is lossy: %s%s; %s", share, whose, _CAUSES)
+
+    def _warn(self, sentence: str | None) -> None:
+        if sentence:
+            log.warning("%s", sentence)
 
     def _wrap(self, cycle: list[Reading]) -> None:
         if cycle:

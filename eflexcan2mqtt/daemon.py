@@ -105,7 +105,7 @@ class _Daemon:
 
     def _health(self) -> dict[str, Any]:
         """Counters of the bus and what the sinks say of themselves, JSON-ready."""
-        health = {**self._bridge.counters(), **self._source.losses()}
+        health = {**self._bridge.health(), **self._source.losses()}
         for sink in self._sinks:
             health |= sink.health()
         return health
@@ -120,6 +120,8 @@ class _Daemon:
         """How it is, for ``systemctl status``."""
         health = self._health()
         status = f"{self._bridge.present} batteries, {health['cycles']} cycles"
+        if health["lossy"]:
+            status += f", lossy bus: {100 * health['incomplete']:.0f} % of the bursts incomplete"
         if "broker" in health:
             status += f", broker {health['broker']}, {health['waiting']} arrays waiting"
         return status

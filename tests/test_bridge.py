@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from itertools import chain
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +15,7 @@ from eflexcan2mqtt.protocol.blocks import Silence
 from eflexcan2mqtt.protocol.fields import field
 
 from .support.bank import CYCLE_S, START, STATUS_FRAMES, cycles, published, sent, summary
+from .support.faults import seen
 
 
 def frames_of(bursts):
@@ -146,3 +150,93 @@ def test_the_summary_counts_what_was_lost():
     bridge = Bridge([].append)
     bridge.run(frames)
     assert bridge.summary() == ("frames: 71, cycles: 2, dropped blocks: 1 incomplete, 1 no status")
+
+
+def lossy(frames, share, seed=1):
+    """The frames of a bus that loses a share of them."""
+    random = Random(seed)
+    return [frame for frame in frames if random.random() >= share]
+
+
+def test_a_lossy_bus_is_reported_once_while_it_is_and_once_when_it_is_over(caplog):
+    """No array comes at 30 %, and only the log and the health of the bus say why."""
+    caplog.set_level(logging.INFO)
+    bad = lossy(frames_of(cycles(list(range(1, 15)), 180)), 0.3)
+    good = frames_of(cycles(list(range(1, 15)), 100, START + 180 * CYCLE_S))
+    states = []
+    bridge = Bridge(lambda _: states.append(bridge.health()["lossy"]))
+    bridge.run(bad + good)
+    begin, end = caplog.messages
+    seen("the bus loses more than 5 % of the bursts", "\n".join(caplog.messages))
+    assert re.fullmatch(
+        r"the bus is lossy: (9\d|100) % of the bursts of the last minute are incomplete"
+        r"(, all those of number [\d, ]+)?; check the bit rate, wiring and termination, whether the "
+        r"adapter loses frames, and whether two batteries have one number",
+        begin,
+    )
+    assert end == "the bus is no longer lossy: 0 % of the bursts of the last minute are incomplete"
+    assert states[-1] is False
+
+
+def test_a_battery_whose_bursts_are_never_complete_is_named(caplog):
+    bursts = list(cycles([1, 2, 3, 4], 70))
+    frames = frames_of(burst[:5] if burst[0][0] == 0x103 else burst for burst in bursts)
+    bridge = Bridge(lambda _: None)
+    bridge.run(frames)
+    seen("the bursts of one battery are never complete", caplog.text)
+    assert bridge.health()["never_complete"] == [3]
+
+
+def two_of_one_number(apart_s):
+    for cycle in range(70):
+        yield sent(1, START + cycle * CYCLE_S)
+        first = sent(3, START + cycle * CYCLE_S + 0.02, battery_id="2205075E0604")
+        other = sent(3, START + cycle * CYCLE_S + 0.02 + apart_s, battery_id="2245075E0112")
+        yield sorted(first + other, key=lambda frame: frame[2])
+
+
+def test_two_batteries_under_one_number_are_reported(caplog):
+    arrays = published(frames_of(two_of_one_number(0.3)))
+    seen("two batteries send under one number", caplog.text)
+    assert len(arrays) > 70
+    assert_once(arrays)
+
+
+def test_two_batteries_that_send_at_once_under_one_number_are_reported(caplog):
+    arrays = published(frames_of(two_of_one_number(0.00025)))
+    seen("two batteries send under one number at the same time", caplog.text)
+    assert {each["battery_number"] for array in arrays for each in array} == {1}
+
+
+def assert_once(arrays):
+    for array in arrays:
+        numbers = [each["battery_number"] for each in array]
+        assert len(set(numbers)) == len(numbers)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 3), st.floats(0, 3)), max_size=12),
+    st.lists(st.tuples(st.integers(0, 100), st.sampled_from([-86_400.0, 4.0, 3e7])), max_size=3),
+)
+def test_a_battery_is_in_an_array_once_whatever_overlaps_and_whatever_stamps_are_damaged(
+    bursts, damage
+):
+    frames = sorted(
+        (frame for battery, at in bursts for frame in sent(battery, START + at)),
+        key=lambda frame: frame[2],
+    )
+    for place, step in damage:
+        if place < len(frames):
+            can_id, data, time = frames[place]
+            frames[place] = (can_id, data, time + step)
+    assert_once(published(with_silence(frames)))
+
+
+def with_silence(frames):
+    """As a recording gives them: three silent seconds where the stamps have a gap."""
+    newest = START
+    for frame in frames:
+        if frame[2] - newest > 3:
+            yield from [Silence.SECOND] * 3
+        newest = frame[2]
+        yield frame

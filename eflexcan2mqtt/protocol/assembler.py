@@ -16,6 +16,7 @@ INCOMPLETE = "incomplete"
 WRONG_NUMBER = "wrong number"
 NO_STATUS = "no status"
 STALE = "stale"
+OVERLAPPING = "overlapping"
 
 NOTHING = -1
 """Not a byte: no block is being collected, or it is complete."""
@@ -24,9 +25,10 @@ _NUMBER_AT = 1 + field("battery_number").offset  # in the first frame, after the
 
 
 class Start(NamedTuple):
-    """A battery begins a burst."""
+    """A battery begins a burst, at the time of this frame."""
 
     battery: int
+    time: float
 
 
 class Record(NamedTuple):
@@ -43,7 +45,6 @@ class _Battery:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.start = Start(number)
         self.begun: float | None = None  # when the present burst began
         self.status: tuple[bytes, float] | None = None  # complete, not yet used
 
@@ -60,6 +61,7 @@ class _Slot:
         self.after = tuple(follows.get(marker, NOTHING) for marker in range(block.markers[-1] + 1))
         self.awaited = NOTHING
         self.frames: list[bytes] = []
+        self.status: tuple[bytes, float] | None = None  # the one before these CELLS
         self.since = 0.0
         self.dropped = False  # and counted; its remaining frames are ignored
 
@@ -69,12 +71,14 @@ class Assembler:
 
     A block is dropped, and counted in ``dropped`` by reason, unless all of its frames come in
     order and within MAX_AGE_S; so are CELLS without their STATUS.  It keeps at most one burst
-    of each battery.  ``frames`` counts every frame.
+    of each battery.  ``frames`` counts every frame, ``overlaps`` the bursts of each battery
+    during which another one began under its number.
     """
 
     def __init__(self) -> None:
         self.frames = 0
         self.dropped: Counter[str] = Counter()
+        self.overlaps: Counter[int] = Counter()
         self._slots: dict[int, _Slot] = {}
         for battery in map(_Battery, BATTERIES):
             for block in BLOCKS:
@@ -115,16 +119,26 @@ class Assembler:
 
     def _unexpected_frame(self, slot: _Slot, data: bytes, time: float) -> Start | None:
         """Handle a frame that is not the next one of its block: it begins a block, or is lost."""
+        marker, under_way = data[0], slot.awaited != NOTHING
+        if abs(time - slot.since) <= MAX_AGE_S:
+            if slot.frames and slot.frames[-1] == data:
+                return None  # it came twice, as a frame does whose acknowledgement was lost
+            if under_way and 0 <= slot.block.markers.find(marker) < len(slot.frames):
+                # Two batteries send under this number: their frames cannot be told apart.
+                self.overlaps[slot.battery.number] += 1
+                self._drop(slot, OVERLAPPING)
+                return None
         if slot.block is STATUS:
             slot.battery.status = None  # it was for CELLS that did not come
-        begins = data[0] == slot.first
-        if not slot.dropped and (slot.awaited != NOTHING or not begins):
+        begins = marker == slot.first
+        if not slot.dropped and (under_way or not begins):
             self._drop(slot, INCOMPLETE)
         return self._begin(slot, data, time) if begins else None
 
     def _drop(self, slot: _Slot, reason: str) -> None:
         self.dropped[reason] += 1
         slot.awaited = NOTHING
+        slot.frames.clear()
         slot.dropped = True
 
     def _begin(self, slot: _Slot, data: bytes, time: float) -> Start | None:
@@ -132,14 +146,16 @@ class Assembler:
         slot.awaited = slot.after[data[0]]
         slot.since = time
         slot.dropped = False
-        if slot.block is not STATUS:
-            return None
         battery = slot.battery
+        if slot.block is not STATUS:
+            # Now, for the STATUS of another battery under this number may end before the CELLS.
+            slot.status, battery.status = battery.status, None
+            return None
         if data[_NUMBER_AT] != battery.number:
             self._drop(slot, WRONG_NUMBER)
             return None
         battery.begun = time
-        return battery.start
+        return Start(battery.number, time)
 
     def _complete(self, slot: _Slot, time: float) -> Record | Start | None:
         payload = bytearray().join(slot.frames)
@@ -152,11 +168,12 @@ class Assembler:
         if slot.block is STATUS:
             battery.status = (block, time) if whole else None
             return None
-        status, battery.status = battery.status, None
+        status, slot.status = slot.status, None
         begun, battery.begun = battery.begun, None
         if whole and status is not None and abs(time - status[1]) <= MAX_AGE_S:
             return Record(battery.number, status[0], block, time)
         if whole:
             self.dropped[NO_STATUS if status is None else STALE] += 1
         # The STATUS of this burst was lost: its CELLS are the only sign of the burst.
-        return None if begun is not None and abs(time - begun) <= MAX_AGE_S else battery.start
+        seen = begun is not None and abs(time - begun) <= MAX_AGE_S
+        return None if seen else Start(battery.number, time)

@@ -117,7 +117,7 @@ class Table(Sink):
 
     def _bank(self) -> Text:
         if not self._cycle:
-            return Text("no frames from any battery yet")
+            return Text("no complete burst from any battery yet")
         bank = totals(self._cycle)
         found = bank_facts(bank)
         parts = [

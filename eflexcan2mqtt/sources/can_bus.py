@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 QUICK_RETRY_S = 1.0
 QUICK_FOR_S = 10.0
 SLOWEST_RETRY_S = 30.0
+OVERFLOWS_EVERY_S = 60.0
+"""Frames that the kernel dropped are reported at once, and then so often at most."""
 
 _SILENCE = (Silence.SECOND,)
 
@@ -40,6 +42,8 @@ class CanBus:
         self._config = config
         self._name = config.channel
         self._damage = Damage(config.channel)
+        self._unreported = 0  # overflows
+        self._report_at = 0.0
 
     @property
     def damaged(self) -> int:
@@ -113,11 +117,16 @@ class CanBus:
 
     def _check(self, interface: socketcan.Interface) -> None:
         interface.check()
-        if lost := interface.overflows():
-            self.overflows += lost
+        lost = interface.overflows()
+        self.overflows += lost
+        self._unreported += lost
+        if self._unreported and time.monotonic() >= self._report_at:
             log.warning(
-                "%s: lost %d frames: they came faster than they were read", self._name, lost
+                "%s: lost %d frames: they came faster than they were read",
+                *(self._name, self._unreported),
             )
+            self._unreported = 0
+            self._report_at = time.monotonic() + OVERFLOWS_EVERY_S
 
     def _log_silence(self, silent: int, heard: bool) -> int:
         """Log its beginning and its end; ``silent`` seconds were, return how many there are."""

@@ -13,6 +13,7 @@ from eflexcan2mqtt.protocol.assembler import (
     INCOMPLETE,
     MAX_AGE_S,
     NO_STATUS,
+    OVERLAPPING,
     STALE,
     WRONG_NUMBER,
     Assembler,
@@ -36,7 +37,7 @@ def later(frames, seconds):
 
 def test_a_burst_is_a_start_and_a_record():
     events, assembler = fed(sent(3))
-    assert events[0] == Start(3)
+    assert events[0] == Start(3, START)
     assert [type(each) for each in events] == [Start, Record]
     assert (events[1].battery, events[1].time) == (3, pytest.approx(START + 17 * 0.0005))
     assert assembler.dropped == {}
@@ -61,11 +62,40 @@ def test_a_frame_that_nothing_awaits_is_of_no_block(marker):
     assert assembler.dropped == {INCOMPLETE: 4}
 
 
-def test_a_first_frame_twice_starts_anew():
+@pytest.mark.parametrize("place", range(18))
+def test_a_frame_that_comes_twice_costs_nothing(place):
+    """As a bus delivers it whose acknowledgement was lost."""
     frames = sent(3)
-    events, assembler = fed(frames[:1] + frames)
-    assert [type(each) for each in events] == [Start, Start, Record]
-    assert assembler.dropped == {INCOMPLETE: 1}
+    events, assembler = fed(frames[: place + 1] + frames[place:])
+    assert len([each for each in events if isinstance(each, Record)]) == 1
+    assert assembler.dropped == {}
+
+
+@pytest.mark.parametrize("ahead", range(1, 11))
+def test_bursts_of_two_batteries_of_one_number_are_dropped_where_they_overlap(ahead):
+    """Whatever of the second one is lost, no record has parts of both."""
+    one, other = sent(3), sent(3, battery_soc=1, cell_voltages=[1000] * 16)
+    mixed = one[:ahead]
+    for each, of_other in zip(one[ahead:], other, strict=False):
+        mixed += [of_other, each]
+    for lost in range(len(mixed)):
+        events, assembler = fed(mixed[:lost] + mixed[lost + 1 :])
+        for each in events:
+            if isinstance(each, Record):
+                found = decode(each)
+                assert (found["battery_soc"] == 1) == (found["cell_voltages"] == [1000] * 16)
+    _, assembler = fed(mixed)
+    assert assembler.dropped[OVERLAPPING] >= 1
+    assert assembler.overlaps == {3: assembler.dropped[OVERLAPPING]}
+
+
+def test_cells_never_go_with_a_status_that_began_behind_them():
+    """The other battery's STATUS comes first on the wire, for its arbitration id is lower."""
+    one, other = sent(3), sent(3, battery_soc=1, cell_voltages=[1000] * 16)
+    at = STATUS_FRAMES + 2
+    events, _ = fed(one[:at] + other[:STATUS_FRAMES] + one[at:] + other[STATUS_FRAMES:])
+    found = [decode(each)["battery_soc"] for each in events if isinstance(each, Record)]
+    assert found == [decode(fed(each)[0][-1])["battery_soc"] for each in (one, other)]
 
 
 def test_the_last_marker_of_cells_is_11_and_not_07():
@@ -98,20 +128,21 @@ def test_a_payload_that_names_another_battery_is_dropped_and_counted_once():
 
 def test_cells_without_status_are_dropped_but_show_a_burst():
     """The cycle must know that the battery had its turn."""
-    events, assembler = fed(sent(3)[STATUS_FRAMES:])
-    assert events == [Start(3)]
+    cells = sent(3)[STATUS_FRAMES:]
+    events, assembler = fed(cells)
+    assert events == [Start(3, cells[-1][2])]
     assert assembler.dropped == {NO_STATUS: 1}
 
 
 def test_cells_behind_a_broken_status_are_no_second_burst():
     frames = sent(3)
     del frames[5]
-    assert fed(frames)[0] == [Start(3)]
+    assert fed(frames)[0] == [Start(3, START)]
 
 
 def test_a_status_is_used_once():
     frames = sent(3)
-    events, assembler = fed(frames + frames[STATUS_FRAMES:])
+    events, assembler = fed(frames + later(frames[STATUS_FRAMES:], 0.6))
     assert [type(each) for each in events] == [Start, Record, Start]
     assert assembler.dropped == {NO_STATUS: 1}
 

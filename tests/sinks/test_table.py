@@ -128,7 +128,7 @@ def test_the_demo_shows_what_a_subscriber_receives_and_where_the_page_is(termina
 
 def test_the_log_stands_below_the_table_and_not_in_its_midst(terminal):
     shown = terminal("--input", "can:nowhere0", "--output", "table")
-    wait_until(lambda: "no frames from any battery yet" in shown.text, "the table")
+    wait_until(lambda: "no complete burst from any battery yet" in shown.text, "the table")
     wait_until(lambda: "nowhere0:" in shown.text, "why")
 
 

@@ -22,7 +22,9 @@ SAMPLE_S, SAMPLES = 60.0, 360
 """The charts of a battery show six hours, one point per minute."""
 
 LATE_S = 10.0
-"""Without a cycle for so long, the bus is silent and the bridge is not healthy."""
+"""Without a frame for so long, the bus is silent and the bridge is not healthy."""
+
+BUS_STATES = OK, LOSSY, SILENT = "ok", "lossy", "silent"
 
 
 class Board:
@@ -39,6 +41,7 @@ class Board:
         self._samples: deque[tuple[int, dict[str, list[float]]]] = deque(maxlen=SAMPLES)
         self._sampled = -SAMPLE_S
         self._state: dict[str, Any] = {}
+        self._frame: float | None = None  # when the last frames came
 
     def publish(self, cycle: list[Reading]) -> None:
         """Show a cycle to all clients."""
@@ -56,7 +59,8 @@ class Board:
         }
         text = f'{json.dumps(event)[:-1]}, "batteries": {array}}}'
         with self._changed:
-            self._array, self._event, self._heard = array, text, now
+            self._array, self._event = array, text
+            self._heard = self._frame = now
             for reading in cycle:
                 remember(self._known, reading["battery_id"], (now, reading))
             self._cycles += 1
@@ -64,6 +68,8 @@ class Board:
 
     def tell(self, **state: Any) -> None:
         """Take the state of the bridge, broker and counters; JSON-ready."""
+        if state.get("frames") != self._state.get("frames", 0):
+            self._frame = self._clock()
         self._state = state
 
     def array(self) -> str:
@@ -71,13 +77,15 @@ class Board:
         return self._array
 
     def health(self) -> dict[str, Any]:
-        """The state of the bridge; ``healthy`` is whether a cycle came in the last 10 s."""
-        heard = self._heard
-        age = None if heard is None else round(self._clock() - heard, 1)
-        healthy = age is not None and age < LATE_S
-        return {"healthy": healthy, "bus": "ok" if healthy else "silent", "cycle_age_s": age} | (
-            self._state
-        )
+        """The state of the bridge; ``healthy`` is whether a frame came in the last 10 s.
+
+        ``bus`` is one of BUS_STATES.
+        """
+        now, state = self._clock(), self._state
+        healthy = self._frame is not None and now - self._frame < LATE_S
+        bus = SILENT if not healthy else LOSSY if state.get("lossy") else OK
+        age = None if self._heard is None else round(now - self._heard, 1)
+        return {"healthy": healthy, "bus": bus, "cycle_age_s": age} | state
 
     def recent(self) -> list[Reading]:
         """The latest readings of the batteries that are not stale, by battery number."""

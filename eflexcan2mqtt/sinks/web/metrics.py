@@ -29,7 +29,7 @@ from ...protocol.values import (
     WorstAlarm,
     assert_never,
 )
-from .board import Board
+from .board import BUS_STATES, Board
 
 KIND = "text/plain; version=0.0.4; charset=utf-8"
 LABEL = "battery_id"
@@ -125,6 +125,16 @@ def _samples(kind: View, shown: Any) -> list[tuple[list[str], float]]:
 def _counters(health: dict[str, Any]) -> Iterator[Metric]:
     """The bridge's own counters, once they are known."""
     name = "eflexcan2mqtt"
+    bus = GaugeMetricFamily(f"{name}_bus", "1 for the present state of the bus", labels=["state"])
+    for state in BUS_STATES:
+        bus.add_metric([state], float(state == health["bus"]))
+    yield bus
+    if "incomplete" in health:
+        yield GaugeMetricFamily(
+            f"{name}_incomplete_bursts_ratio",
+            "share of the bursts of the last minute that were not complete",
+            health["incomplete"],
+        )
     if "frames" in health:
         yield CounterMetricFamily(f"{name}_frames", "frames of batteries read", health["frames"])
         yield CounterMetricFamily(f"{name}_cycles", "battery cycles seen", health["cycles"])

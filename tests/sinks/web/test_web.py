@@ -93,6 +93,20 @@ def test_the_page_needs_nothing_from_elsewhere(port):
     assert "insulation_resistance" in page
 
 
+def test_a_lossy_bus_is_healthy_and_says_how_much_it_loses(board, clock, port):
+    """Although no cycle came: no battery was complete."""
+    board.tell(frames=100, cycles=0, dropped={}, lossy=True, incomplete=0.93, never_complete=[3])
+    status, _, text = ask(port, "/health")
+    found = json.loads(text)
+    assert (status, found["bus"], found["incomplete"]) == (200, "lossy", 0.93)
+    text = ask(port, "/metrics")[2]
+    assert 'eflexcan2mqtt_bus{state="lossy"} 1.0' in text
+    assert 'eflexcan2mqtt_bus{state="ok"} 0.0' in text
+    assert "eflexcan2mqtt_incomplete_bursts_ratio 0.93" in text
+    clock.now += LATE_S
+    assert ask(port, "/health")[0] == 503  # no more frames: silent
+
+
 def test_health_says_whether_a_cycle_came_in_the_last_ten_seconds(board, clock, port):
     assert ask(port, "/health")[0] == 503
     board.publish(FULL)
