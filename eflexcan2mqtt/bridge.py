@@ -52,10 +52,11 @@ class Bridge:
             match event:
                 case Silence():
                     self._hear_silence()
-                case Start(battery, time):
-                    if self._bursts.start(battery, time):
+                case Start(battery):
+                    if self._bursts.start(battery, self.assembler.started):
                         self._judge()
-                    self._wrap(self._cycle.start(battery))
+                    if ended := self._cycle.start(battery):
+                        self._wrap(ended)
                 case Record():
                     self._bursts.complete(event.battery)
                     self._add(event)
@@ -107,13 +108,16 @@ class Bridge:
             return
         if self._warned:
             self._warned = {each for each in self._warned if each[0] != record.battery}
-        self._warn(self._numbers.add(reading))
-        self._wrap(self._cycle.add(reading))
+        if sentence := self._numbers.add(reading):
+            log.warning("%s", sentence)
+        if ended := self._cycle.add(reading):
+            self._wrap(ended)
 
     def _judge(self) -> None:
         """There is a new verdict on the bursts of the last minute: log what has changed."""
         for number, bursts in self.assembler.overlaps.items():
-            self._warn(self._numbers.overlapped(number, bursts))
+            if sentence := self._numbers.overlapped(number, bursts):
+                log.warning("%s", sentence)
         if self._bursts.lossy == self._lossy:
             return
         self._lossy = self._bursts.lossy
@@ -125,10 +129,6 @@ class Bridge:
         never = ", ".join(map(str, loss.never))
         whose = f", all those of number {never}" if never else ""
         log.warning("the bus is lossy: %s%s; %s", share, whose, _CAUSES)
-
-    def _warn(self, sentence: str | None) -> None:
-        if sentence:
-            log.warning("%s", sentence)
 
     def _wrap(self, cycle: list[Reading]) -> None:
         if cycle:

@@ -25,10 +25,9 @@ _NUMBER_AT = 1 + field("battery_number").offset  # in the first frame, after the
 
 
 class Start(NamedTuple):
-    """A battery begins a burst, at the time of this frame."""
+    """A battery begins a burst."""
 
     battery: int
-    time: float
 
 
 class Record(NamedTuple):
@@ -45,6 +44,7 @@ class _Battery:
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.start = Start(number)
         self.begun: float | None = None  # when the present burst began
         self.status: tuple[bytes, float] | None = None  # complete, not yet used
 
@@ -72,13 +72,14 @@ class Assembler:
     A block is dropped, and counted in ``dropped`` by reason, unless all of its frames come in
     order and within MAX_AGE_S; so are CELLS without their STATUS.  It keeps at most one burst
     of each battery.  ``frames`` counts every frame, ``overlaps`` the bursts of each battery
-    during which another one began under its number.
+    during which another one began under its number; ``started`` is the time of the last Start.
     """
 
     def __init__(self) -> None:
         self.frames = 0
         self.dropped: Counter[str] = Counter()
         self.overlaps: Counter[int] = Counter()
+        self.started = 0.0
         self._slots: dict[int, _Slot] = {}
         for battery in map(_Battery, BATTERIES):
             for block in BLOCKS:
@@ -154,8 +155,8 @@ class Assembler:
         if data[_NUMBER_AT] != battery.number:
             self._drop(slot, WRONG_NUMBER)
             return None
-        battery.begun = time
-        return Start(battery.number, time)
+        battery.begun = self.started = time
+        return battery.start
 
     def _complete(self, slot: _Slot, time: float) -> Record | Start | None:
         payload = bytearray().join(slot.frames)
@@ -175,5 +176,7 @@ class Assembler:
         if whole:
             self.dropped[NO_STATUS if status is None else STALE] += 1
         # The STATUS of this burst was lost: its CELLS are the only sign of the burst.
-        seen = begun is not None and abs(time - begun) <= MAX_AGE_S
-        return None if seen else Start(battery.number, time)
+        if begun is not None and abs(time - begun) <= MAX_AGE_S:
+            return None
+        self.started = time
+        return battery.start

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from .blocks import STALE_S
 from .reading import Reading
@@ -16,7 +16,8 @@ OVERLAPS = 3
 _REMEDY = "each battery of a bank needs a number of its own"
 
 
-class _Heard(NamedTuple):
+@dataclass
+class _Heard:
     battery_id: str
     time: float
     other: str = ""  # the battery_id before, and when it was heard last
@@ -38,9 +39,12 @@ class Numbers:
     def add(self, reading: Reading) -> str | None:
         """Take a reading; return what is new about its number, as a sentence."""
         number, name, time = reading["battery_number"], reading["battery_id"], reading["time"]
-        before = self._heard.get(number, _Heard(name, time))
+        before = self._heard.get(number)
+        if before is None:
+            self._heard[number] = _Heard(name, time)
+            return None
         if name == before.battery_id:
-            self._heard[number] = before._replace(time=time)
+            before.time = time
             if number in self.shared and time - before.other_time > FORGET_S:
                 self.shared.discard(number)
                 return f"only battery {name} sends as number {number} now"

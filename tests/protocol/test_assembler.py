@@ -37,7 +37,7 @@ def later(frames, seconds):
 
 def test_a_burst_is_a_start_and_a_record():
     events, assembler = fed(sent(3))
-    assert events[0] == Start(3, START)
+    assert events[0] == Start(3)
     assert [type(each) for each in events] == [Start, Record]
     assert (events[1].battery, events[1].time) == (3, pytest.approx(START + 17 * 0.0005))
     assert assembler.dropped == {}
@@ -130,14 +130,15 @@ def test_cells_without_status_are_dropped_but_show_a_burst():
     """The cycle must know that the battery had its turn."""
     cells = sent(3)[STATUS_FRAMES:]
     events, assembler = fed(cells)
-    assert events == [Start(3, cells[-1][2])]
+    assert events == [Start(3)]
+    assert assembler.started == cells[-1][2]
     assert assembler.dropped == {NO_STATUS: 1}
 
 
 def test_cells_behind_a_broken_status_are_no_second_burst():
     frames = sent(3)
     del frames[5]
-    assert fed(frames)[0] == [Start(3, START)]
+    assert fed(frames)[0] == [Start(3)]
 
 
 def test_a_status_is_used_once():
