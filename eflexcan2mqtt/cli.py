@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import daemon
 from .arguments import Anonymize, Check, Command, Forget, Run, parse
-from .commands import Finding
+from .commands import Caveat, Finding
 from .process.stop import Stop, Stopped
 from .settings import secrets
 from .settings.load import DEFAULT_PATHS, ConfigError, load
@@ -115,8 +115,12 @@ def _tell(findings: Iterable[Finding], marked: bool = False) -> int:
     """Print findings; whether all are good, as an exit status."""
     good = True
     for finding in findings:
-        mark = ("ok  " if finding.good else "BAD ") if marked else ""
+        match finding:
+            case Caveat():
+                mark = "warn"
+            case _:
+                mark = "ok" if finding.good else "BAD"
         stream = sys.stdout if finding.good or marked else sys.stderr
-        stream.write(f"{mark}{finding.text}\n")
+        stream.write(f"{mark:3} {finding.text}\n" if marked else f"{finding.text}\n")
         good = good and finding.good
     return ENDED if good else FAILED

@@ -143,7 +143,7 @@ END
 
   # None of these is there, but for virtual: each is loaded, and fails in words of the system.
   local -A missing=(
-    [socketcan]='Address family not supported by protocol|No such device'
+    [socketcan]='this kernel has no SocketCAN|No such device'
     [socketcand]='Connection refused'
     [slcan]='could not open port none'
     [udp_multicast]='Name or service not known|Temporary failure in name resolution'

@@ -10,3 +10,9 @@ class Finding(NamedTuple):
 
     good: bool
     text: str
+
+
+class Caveat(Finding):
+    """Good news, with a warning: it works, but there is something to know or to do."""
+
+    __slots__ = ()

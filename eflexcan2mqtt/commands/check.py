@@ -8,28 +8,34 @@ from contextlib import closing
 from pathlib import Path
 
 from ..protocol.blocks import Silence
-from ..settings.load import ConfigError
-from ..settings.schema import Can, Config, Mqtt
-from ..sinks import MQTT
-from ..sinks.mqtt.connection import BrokerError
-from ..sinks.mqtt.dialogue import conversation
+from ..settings.load import DEFAULT_PATHS, ConfigError
+from ..settings.schema import Can, Config
+from ..sinks import MQTT, OUTPUTS, PAGE
 from ..sources import BUS, RECORDING, Input
 from ..sources.lines import Lines
 from . import Finding
+from .host_check import page, spool
 
-BROKER_S = 5.0
 BUS_S = 3.0
 
 
 def check(config: Config, source: Input, output: str, ini: Path | None) -> Iterator[Finding]:
     """Try what the input and the output need; the settings from ``ini`` are good already."""
-    yield Finding(True, f"{ini or 'no INI'}: the settings are good")
+    places = " and ".join(map(str, DEFAULT_PATHS))
+    absent = f"no INI (looked for {places}): the defaults are used"
+    yield Finding(True, f"{ini}: the settings are good" if ini else absent)
     if source.kind == BUS:
         yield bus(config.can)
     if source.kind == RECORDING:
         yield recording(source.name)
+    if OUTPUTS[output] is PAGE or (OUTPUTS[output].with_page and config.web.listen):
+        yield from page(config.web)
     if output == MQTT:
-        yield broker(config.mqtt)
+        from .broker_check import broker  # paho is for those who use it
+
+        if source.kind != RECORDING:  # it waits for the broker
+            yield from spool(config.spool)
+        yield from broker(config)
 
 
 def bus(config: Can) -> Finding:
@@ -64,16 +70,3 @@ def recording(name: str) -> Finding:
     except OSError as error:
         return Finding(False, f"{name}: {error.strerror}")
     return Finding(True, f"{name}: can be read, {lines.size} bytes")
-
-
-def broker(config: Mqtt) -> Finding:
-    """Connect, under another client id than the daemon's."""
-    name = f"{config.hostname}:{config.port}"
-    try:
-        with conversation(config, "check", BROKER_S):
-            pass
-    except BrokerError as error:
-        return Finding(False, f"{name}: {error}")
-    loss = "" if config.qos else ", which may lose some on the way"
-    where = f"arrays go to '{config.topic}' with QoS {config.qos}{loss}"
-    return Finding(True, f"{name}: accepts us, {where}")

@@ -63,7 +63,9 @@ def open_bus(config: Can) -> can.BusABC:
     try:
         arguments = can_options.arguments(name, given.items())
         if name == can_options.SOCKETCAN:
-            socketcan.index(config.channel)  # python-can leaves its socket open where it fails
+            # python-can leaves its socket open where it fails.
+            socketcan.check_kernel()
+            socketcan.index(config.channel)
             # The kernel makes frames of errors, and would wake us for each.
             arguments.setdefault("ignore_rx_error_frames", True)
             # For adapters python-can filters by itself, and then a foreign frame looks like none.

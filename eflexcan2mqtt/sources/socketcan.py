@@ -85,6 +85,21 @@ class Interface:
         return self._dropped - before
 
 
+def check_kernel() -> None:
+    """Raise OSError if the kernel has no SocketCAN, which it loads when a socket is made."""
+    from can.interfaces.socketcan.socketcan import (  # noqa: PLC0415 (others do without)
+        create_socket,
+    )
+
+    try:
+        create_socket().close()
+    except OSError as error:
+        if error.errno != errno.EAFNOSUPPORT:
+            raise
+        words = "this kernel has no SocketCAN; `sudo modprobe can_raw` says why"
+        raise OSError(error.errno, words) from None
+
+
 def index(channel: str) -> int:
     """The kernel's number of an interface; raises OSError if there is none of that name."""
     try:

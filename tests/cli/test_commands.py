@@ -37,7 +37,7 @@ def test_check_is_a_command_and_a_flag(run):
     options = ("--input", LOG, "--output", "json")
     said, as_before = run("check", *options), run("--check", *options)
     assert said.stdout == as_before.stdout
-    assert said.stdout.splitlines()[0] == "ok  no INI: the settings are good"
+    assert said.stdout.splitlines()[0].startswith("ok  no INI (looked for ")
     assert (said.returncode, as_before.returncode) == (0, 0)
 
 

@@ -33,11 +33,10 @@ BUS = {
 SIMULATOR = {"sources.pace", "sources.simulator", "sources.simulated_bank"}
 BROKER = {
     *("paho", "sinks.message", "sinks.mqtt", "sinks.json_lines", "sinks.text_lines"),
-    *(f"sinks.mqtt.{name}" for name in ("caution", "connection", "dialogue", "opening")),
-    *(
-        f"sinks.mqtt.{name}"
-        for name in ("outage", "outbox", "owner", "rejected", "session", "sink", "store")
-    ),
+    *(f"sinks.mqtt.{name}" for name in ("caution", "client", "connection", "dialogue")),
+    *(f"sinks.mqtt.{name}" for name in ("dropped", "opening", "outage", "outbox", "owner")),
+    *(f"sinks.mqtt.{name}" for name in ("refusals", "rejected", "session", "shared", "sink")),
+    *(f"sinks.mqtt.{name}" for name in ("store", "suspicion", "terms", "wording")),
 }
 
 

@@ -9,6 +9,7 @@ import time
 from tests.support.adapters import SerialAdapter
 from tests.support.bank import sent
 from tests.support.broker import free_port
+from tests.support.faults import seen
 from tests.support.program import LOG, mqtt_ini
 
 
@@ -16,7 +17,8 @@ def test_check_says_that_all_is_well(run, broker, tmp_path):
     done = run("-c", mqtt_ini(tmp_path, broker.port), "--input", "simulator", "--check")
     assert done.stdout.splitlines() == [
         f"ok  {tmp_path}/test.ini: the settings are good",
-        f"ok  127.0.0.1:{broker.port}: accepts us, arrays go to 'eflexbatteries' with QoS 2",
+        f"ok  127.0.0.1:{broker.port}: accepts us, arrays go to 'eflexbatteries' with QoS 2; "
+        "an array of 15 batteries (6801 bytes) came back with MQTT 5",
     ]
     assert done.returncode == 0
 
@@ -48,8 +50,12 @@ def test_check_says_what_is_wrong_with_bus_and_broker(run, tmp_path):
 
 def test_check_of_json_needs_no_broker(run):
     done = run("--input", "simulator", "--output", "json", "--check")
-    assert done.stdout == "ok  no INI: the settings are good\n"
+    absent = (
+        "no INI (looked for eflexcan2mqtt.ini and /etc/eflexcan2mqtt.ini): the defaults are used"
+    )
+    assert done.stdout == f"ok  {absent}\n"
     assert done.returncode == 0
+    seen("there is no INI", done.stdout)
 
 
 def test_check_looks_at_a_log(run):

@@ -11,10 +11,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from can.interfaces.socketcan.socketcan import create_socket
 
 import eflexcan2mqtt
 from eflexcan2mqtt.protocol.blocks import OUR_IDS
 from eflexcan2mqtt.sources import opening, socketcan
+from tests.support.faults import seen
 
 LOOPBACK = "lo"
 
@@ -55,6 +57,21 @@ def test_an_interface_that_is_up_is_well(interface):
 def test_an_interface_that_is_missing_is_no_such_device():
     with pytest.raises(OSError, match="No such device"):
         socketcan.index("can77")
+
+
+def has_socketcan():
+    try:
+        create_socket().close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(has_socketcan(), reason="this kernel has SocketCAN")
+def test_a_kernel_without_socketcan_is_named(run):
+    done = run("check", "--input", "can:can77", "--output", "json")
+    assert done.returncode == 1
+    seen("the kernel has no SocketCAN", done.stdout)
 
 
 def test_the_kernel_passes_frames_of_our_two_rows_of_ids_alone():

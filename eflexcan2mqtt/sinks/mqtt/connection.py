@@ -23,6 +23,7 @@ from ...settings import tls
 from ...settings.schema import Mqtt
 from ..message import Message
 from .client import Client
+from .wording import CHECK_PORT, of_exception, of_reason
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,8 @@ class Accepted:
 class Acknowledged:
     """A message has arrived; with QoS 0, has been written to the network.
 
-    Or the broker has refused it, as it can with MQTT 5 only: ``refused`` is why.
+    Or the broker has refused it, as it can with MQTT 5 only: ``refused`` is why.  The same for a
+    subscription, which any broker can refuse.
     """
 
     message_id: int
@@ -85,6 +87,8 @@ class Received:
 
     topic: str
     payload: bytes
+    retained: bool = False
+    """Whether the broker had kept it, and sends it because we have just subscribed."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,7 @@ class Connection:
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
         client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
         # paho's mode for a loop of ours: publish() never writes by itself, so that no
         # acknowledgement can come before we know the message's id.
         client.on_socket_register_write = lambda *_: None
@@ -141,15 +146,16 @@ class Connection:
                 terms = {"clean_start": True, "properties": properties}
             self._client.connect(config.hostname, config.port, config.keepalive, **terms)
         except (OSError, UnicodeError) as error:
-            raise _in_words(error) from None
+            raise BrokerError(_kind(error), of_exception(error)) from None
 
     def publish(self, message: Message) -> int:
         """Send a message; return its id, for ``Acknowledged``."""
         return self._client.publish(*message[:4]).mid
 
-    def subscribe(self, topic: str) -> None:
-        """Ask for the messages on a topic."""
-        self._client.subscribe(topic, qos=1)
+    def subscribe(self, topic: str) -> int:
+        """Ask for the messages on a topic; return an id, for ``Acknowledged``."""
+        _, message_id = self._client.subscribe(topic, qos=1)
+        return message_id or 0  # none if the connection has ended
 
     def wait(self, timeout_s: float, *others: socket.socket) -> list[Happening]:
         """Wait for the broker, or until one of the other sockets has something to read.
@@ -192,8 +198,9 @@ class Connection:
             return self._refusal
         if not self._accepted:
             version = self._config.version
-            no_mqtt = NO_MQTT if version == "auto" else f"{NO_MQTT} {version}"
-            return BrokerError(CLOSED, no_mqtt) if closed else BrokerError(MUTE, NO_ANSWER)
+            hint = f"; {CHECK_PORT}" if version == "auto" else f" {version}"
+            no_mqtt = BrokerError(CLOSED, NO_MQTT + hint)
+            return no_mqtt if closed else BrokerError(MUTE, NO_ANSWER)
         silence = "" if closed else f" (no answer for {self._client.keepalive} s)"
         return BrokerError(LOST, f"the connection is lost{silence}")
 
@@ -217,14 +224,20 @@ class Connection:
             self._refuse("the broker ends the connection", reason)
 
     def _refuse(self, what: str, reason: Any) -> None:
-        self._refusal = BrokerError(f"{REFUSED}: {reason}", f"{what}: {reason}", reason.value)
+        text = f"{what}: {of_reason(reason)}"
+        self._refusal = BrokerError(f"{REFUSED}: {reason}", text, reason.value)
 
     def _on_publish(self, _: Any, __: Any, message_id: int, ___: Any, ____: Any) -> None:
         refused = self._client.refusals.pop(message_id, None)
         self._happened.append(Acknowledged(message_id, refused))
 
     def _on_message(self, _: Any, __: Any, message: paho.MQTTMessage) -> None:
-        self._happened.append(Received(message.topic, bytes(message.payload)))
+        self._happened.append(Received(message.topic, bytes(message.payload), message.retain))
+
+    def _on_subscribe(self, _: Any, __: Any, message_id: int, reasons: Any, ____: Any) -> None:
+        [reason] = reasons
+        refused = of_reason(reason) if reason.is_failure else None
+        self._happened.append(Acknowledged(message_id, refused))
 
 
 def packet_size(message: Message) -> int:
@@ -233,13 +246,10 @@ def packet_size(message: Message) -> int:
     return 1 + max(1, -(-size.bit_length() // 7)) + size
 
 
-def _in_words(error: Exception) -> BrokerError:
+def _kind(error: Exception) -> str:
     match error:
         case socket.gaierror():
-            return BrokerError(DNS, f"cannot find this host ({error.strerror})")
-        case ssl.SSLError():
-            problem = getattr(error, "verify_message", "") or error
-            return BrokerError(TLS, f"no secure connection: {problem}")
-        case TimeoutError():
-            return BrokerError(LOST, "does not answer")
-    return BrokerError(LOST, getattr(error, "strerror", None) or str(error) or "cannot connect")
+            return DNS
+        case ssl.SSLError() | ConnectionResetError():
+            return TLS
+    return LOST

@@ -13,17 +13,23 @@ from .store import SpoolError
 log = logging.getLogger(__name__)
 
 
+def directory_of(settings: SpoolSettings) -> Path | None:
+    """The spool's folder: that of the settings, or the service's; None if there is to be none."""
+    name = settings.directory
+    if name is None:
+        name = os.environ.get("STATE_DIRECTORY", "")
+    return Path(name) if name else None
+
+
 def open_outbox(settings: SpoolSettings | None, room: int) -> Outbox:
     """The outbox, with the spool that the settings ask for if the disk lets us have it."""
-    directory = settings.directory if settings else ""
-    if directory is None:
-        directory = os.environ.get("STATE_DIRECTORY", "")
+    directory = directory_of(settings) if settings else None
     if not settings or not directory:
         return Outbox(None, room)
     from .spool import Spool
 
     try:
-        spool = Spool(Path(directory), settings.max_mb, settings.max_age_days)
+        spool = Spool(directory, settings.max_mb, settings.max_age_days)
         outbox = Outbox(spool, room)
     except SpoolError as error:
         log.warning("%s; running without a spool, arrays wait in memory", error)

@@ -10,5 +10,10 @@ DEFAULT_LISTEN = "127.0.0.1:8080"
 
 def make(context: Context) -> Page:
     """The page at ``[web] listen``."""
-    host, _, port = (context.config.web.listen or DEFAULT_LISTEN).rpartition(":")
-    return Page(host.strip("[]"), int(port), context.health)
+    return Page(*address(context.config.web.listen), context.health)
+
+
+def address(listen: str) -> tuple[str, int]:
+    """The host and port of ``[web] listen``, or those where nothing is set."""
+    host, _, port = (listen or DEFAULT_LISTEN).rpartition(":")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,115 @@
+"""What the daemon would send in; how far it comes at the broker, and what comes back, out.
+
+A broker acknowledges also what it discards.  So everything is sent on topics of the check's own
+below ours, and read back: ``<topic>/check/<random>``, and ``/status`` below that.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ..settings.schema import Mqtt
+from ..sinks.message import Message
+from ..sinks.mqtt.connection import BrokerError
+from ..sinks.mqtt.dialogue import Conversation, DeniedError, conversation
+
+ATTEMPT_S = 4.0
+CLEAR_S = 2.0
+READ_BACK_S = 1.5
+"""What comes back at all comes sooner."""
+
+WILL, STATUS, SMALL, DONE = "the last will", "the status", "a small array", ""
+"""Steps of an attempt; the others are large messages, by what they are."""
+
+EMPTY = b"[]"
+"""An array without batteries."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How far an attempt came.
+
+    ``step`` is the one that failed, or DONE, and ``error`` why; ``back`` are the steps whose
+    message came back, and ``kept`` is whether the status is retained.
+    """
+
+    step: str
+    error: BrokerError | None
+    back: frozenset[str]
+    kept: bool
+
+    @property
+    def denied(self) -> bool:
+        """Whether it failed because the broker refused the message, and said so."""
+        match self.error:
+            case DeniedError():
+                return True
+        return False
+
+
+class Trial:
+    """Attempts on topics of their own; ``clear`` removes what they left, however they ended.
+
+    ``large`` are messages by what they are, to be sent behind a small array.
+    """
+
+    def __init__(self, config: Mqtt, large: Mapping[str, bytes]) -> None:
+        self._config = config
+        self._large = large
+        self._topic = f"{config.topic}/check/{secrets.token_hex(4)}"
+        self._status = f"{self._topic}/status"
+        self._retains = False
+
+    def listen(self, observer: Conversation) -> None:
+        """Let a conversation read back what is sent."""
+        with suppress(DeniedError):  # then nothing comes back
+            observer.subscribe(self._topic, self._status)
+
+    def attempt(self, observer: Conversation, qos: int) -> Outcome:
+        """Do as the daemon does, with this QoS; raises BrokerError if the observer is cut off."""
+        messages = {
+            WILL: Message(self._status, b"offline", retain=True),
+            STATUS: Message(self._status, b"online", retain=True),
+            SMALL: Message(self._topic, EMPTY, qos),
+            **{what: Message(self._topic, payload, qos) for what, payload in self._large.items()},
+        }
+
+        def back() -> frozenset[str]:
+            found = {(each.topic, each.payload) for each in observer.received}
+            return frozenset(what for what, message in messages.items() if message[:2] in found)
+
+        observer.received.clear()
+        step, error = self._as_daemon(messages)
+        if step != WILL:
+            observer.wait_until(lambda: back() == messages.keys(), READ_BACK_S)
+        kept = STATUS in back() and self._retains and self._is_kept(observer)
+        return Outcome(step, error, back(), kept)
+
+    def clear(self) -> None:
+        """Remove the status from the broker."""
+        if self._retains:
+            with suppress(BrokerError), conversation(self._config, "check", CLEAR_S) as cleaner:
+                empty = Message(self._status, b"", retain=True)
+                cleaner.deliver([cleaner.terms.limit(empty)])
+
+    def _as_daemon(self, messages: Mapping[str, Message]) -> tuple[str, BrokerError | None]:
+        """Connect, publish and end without a goodbye; return the step that failed, or DONE."""
+        step = WILL
+        try:
+            with conversation(self._config, "check-2", ATTEMPT_S, messages[WILL]) as sender:
+                self._retains = sender.terms.retain
+                for step, message in messages.items():
+                    if step != WILL:
+                        sender.deliver([sender.terms.limit(message)])
+        except BrokerError as error:
+            return step, error
+        return DONE, None
+
+    def _is_kept(self, observer: Conversation) -> bool:
+        observer.subscribe(self._status)
+        return observer.wait_until(
+            lambda: any(each.retained for each in observer.received), READ_BACK_S
+        )

@@ -1,0 +1,63 @@
+"""What the program takes of this machine in (a folder, an address); whether it can have it out."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import tempfile
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException
+
+from ..settings.schema import SpoolSettings, WebSettings
+from ..sinks.mqtt.opening import directory_of
+from ..sinks.web import address
+from . import Finding
+
+ANSWER_S = 2.0
+
+
+def spool(settings: SpoolSettings) -> Iterator[Finding]:
+    """Whether the spool's folder can be written; nothing is left there."""
+    directory = directory_of(settings)
+    if not directory:
+        return
+    try:
+        # The folder is not made: the service's user could not write what root has made.
+        nearest = next(each for each in (directory, *directory.absolute().parents) if each.exists())
+        with tempfile.TemporaryFile(dir=nearest) as file:
+            file.write(b"\0")
+    except OSError as error:
+        yield Finding(False, f"{directory}: arrays cannot be kept there: {error.strerror}")
+    else:
+        yield Finding(True, f"{directory}: arrays of an outage are kept there")
+
+
+def page(settings: WebSettings) -> Iterator[Finding]:
+    """Whether the page can have its address, or has it already."""
+    host, port = address(settings.listen)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        with socket.socket(family) as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            server.bind((host, port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE and _serves_our_page(host, port):
+            yield Finding(True, f"http://{name}: the page is served already")
+            return
+        remedy = "set [web] listen to another address or port"
+        yield Finding(False, f"http://{name}: {error.strerror}; {remedy}")
+    else:
+        yield Finding(True, f"http://{name}: free for the page")
+
+
+def _serves_our_page(host: str, port: int) -> bool:
+    connection = HTTPConnection(host, port, timeout=ANSWER_S)
+    try:
+        connection.request("HEAD", "/")
+        server = connection.getresponse().getheader("Server", "")
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+    return server.startswith("eflexcan2mqtt")

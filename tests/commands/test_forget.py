@@ -1,0 +1,130 @@
+"""`forget` succeeds only when the broker keeps nothing of the battery any more."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import paho.mqtt.client as paho
+import paho.mqtt.publish as single
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from tests.support.bank import EXAMPLE
+from tests.support.broker import wait_until
+from tests.support.faults import seen
+from tests.support.program import mqtt_ini
+
+SERIAL = EXAMPLE[0]["battery_id"]
+CONFIG = f"homeassistant/device/eflex_{SERIAL}/config"
+STATE = f"eflexbatteries/{SERIAL}"
+
+versions = pytest.mark.parametrize("version", ["auto", "3.1.1"])
+
+
+@pytest.fixture
+def keeping(make_broker, tmp_path):
+    """A broker that keeps a battery's description, and now has this access list."""
+
+    def make(*lines):
+        acl = tmp_path / "acl"
+        acl.write_text("topic readwrite #\n")
+        broker = make_broker("allow_anonymous true", f"acl_file {acl}").start()
+        single.single(CONFIG, b"{}", 1, retain=True, hostname="127.0.0.1", port=broker.port)
+        acl.write_text("".join(f"topic {line}\n" for line in lines))
+        broker.send(signal.SIGHUP)  # reads it again
+        time.sleep(0.3)
+        return broker
+
+    return make
+
+
+@pytest.fixture
+def forget(run, tmp_path):
+    """Forgets the battery at a port; what was printed, and the exit status."""
+
+    def forget(port, serial=SERIAL, **settings):
+        done = run("forget", serial, "-c", mqtt_ini(tmp_path, port, **settings))
+        assert "" in (done.stdout, done.stderr)
+        return done.stdout + done.stderr, done.returncode
+
+    return forget
+
+
+@versions
+def test_what_was_kept_is_gone(forget, keeping, subscribe, version):
+    broker = keeping("readwrite #")
+    said, status = forget(broker.port, version=version)
+    assert said == f"127.0.0.1:{broker.port}: forgot {SERIAL}: cleared {CONFIG} and {STATE}\n"
+    assert status == 0
+    late = subscribe(broker.port, "#")
+    time.sleep(0.3)
+    assert late.messages == []
+
+
+def test_a_battery_of_which_nothing_is_kept_is_forgotten(forget, broker):
+    assert forget(broker.port)[1] == 0
+
+
+def test_a_broker_that_retains_nothing_has_nothing_to_forget(forget, make_broker):
+    broker = make_broker("allow_anonymous true", "retain_available false").start()
+    said, status = forget(broker.port)
+    assert said.endswith(": keeps no retained messages: there is nothing to forget\n")
+    assert status == 0
+
+
+def test_a_broker_that_discards_the_message_still_keeps_the_description(forget, keeping):
+    """As MQTT 3.1.1 does not say."""
+    broker = keeping("read #", "write eflexbatteries/#")
+    said, status = forget(broker.port, version="3.1.1")
+    assert status == 1
+    seen("forget: the broker does not allow us to write", said)
+
+
+def test_a_broker_that_refuses_the_message_is_told(forget, keeping):
+    broker = keeping("read #", "write eflexbatteries/#")
+    said, status = forget(broker.port)
+    assert status == 1
+    assert f"refuses messages on '{CONFIG}': Not authorized; allow clients without a" in said
+
+
+@versions
+def test_what_cannot_be_read_back_is_no_success(forget, keeping, version):
+    broker = keeping("write #")
+    said, status = forget(broker.port, version=version)
+    assert status == 1
+    seen("forget: the broker does not allow us to read", said)
+
+
+def test_a_description_that_comes_again_is_told(forget, keeping):
+    """From whoever sends it as soon as it is gone."""
+    broker = keeping("readwrite #")
+    stubborn = paho.Client(CallbackAPIVersion.VERSION2)
+    stubborn.on_connect = lambda client, *_: client.subscribe(CONFIG)
+    stubborn.on_message = lambda client, _, message: (
+        None if message.payload else client.publish(CONFIG, b"{}", 1, retain=True)
+    )
+    stubborn.connect("127.0.0.1", broker.port)
+    stubborn.loop_start()
+    try:
+        time.sleep(0.3)
+        said, status = forget(broker.port)
+    finally:
+        stubborn.disconnect()
+        stubborn.loop_stop()
+    assert status == 1
+    assert f"still keeps {CONFIG}: a bridge that hears the battery has sent it again" in said
+
+
+def test_a_bridge_that_still_hears_the_battery_is_told(forget, broker, start, subscribe, tmp_path):
+    subscriber = subscribe(broker.port, "eflexbatteries/+")
+    bridge_ini = tmp_path / "bridge.ini"
+    ini = mqtt_ini(tmp_path, broker.port).read_text()
+    bridge_ini.write_text(f"{ini}[homeassistant]\ndiscovery = yes\n")
+    start("-c", bridge_ini, "--input", "simulator:1")
+    others = {"eflexbatteries/status", "eflexbatteries/bank"}
+    wait_until(lambda: {topic for topic, _, _ in subscriber.messages} - others)
+    [topic] = {topic for topic, _, _ in subscriber.messages} - others
+    said, status = forget(broker.port, topic.rpartition("/")[2])
+    assert status == 0
+    seen("forget: a bridge still hears the battery", said)
