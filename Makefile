@@ -2,6 +2,7 @@
 # make test   all tests
 # make lint   ruff and mypy
 # make fuzz   the properties with many more examples; SEED=1
+# make chaos   program, broker and network fail at random; SEED=1 MINUTES=4
 # make dist   the release tarballs (as root; ARCHES=x86_64 for one of them)
 # make system-test   everything that needs a kernel and systemd, in an emulated machine (as root);
 #                    SUITE=trixie for Debian 13
@@ -23,7 +24,7 @@ PIP = $(VENV)/bin/pip --disable-pip-version-check install --quiet --require-hash
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 BROKER = mosquitto mosquitto_sub mosquitto_passwd openssl
 
-.PHONY: demo test fuzz lint lock generated mosquitto dist system-test ha-test ha-screenshots \
+.PHONY: demo test fuzz chaos lint lock generated mosquitto dist system-test ha-test ha-screenshots \
   influx-test web-test bench release
 
 demo: $(VENV)/installed mosquitto
@@ -39,10 +40,16 @@ lint: $(VENV)/installed-lint
 
 SEED = 1
 
+# Every test that hypothesis gives its examples.
 fuzz: $(VENV)/installed-test
-	$(VENV)/bin/python -m pytest --hypothesis-profile=long --hypothesis-seed=$(SEED) \
-	  $(or $(TESTS),tests/protocol tests/sources/test_candump.py tests/sources/test_lines.py \
-	  tests/settings tests/sinks/mqtt tests/test_bridge.py)
+	$(VENV)/bin/python -m pytest -m hypothesis --hypothesis-profile=long --hypothesis-seed=$(SEED) \
+	  $(TESTS)
+
+MINUTES = 4
+
+chaos: $(VENV)/installed-test mosquitto
+	EFLEX_SEED=$(SEED) EFLEX_MINUTES=$(MINUTES) $(VENV)/bin/python -m pytest \
+	  --override-ini addopts= -v -s $(or $(TESTS),tests/chaos)
 
 generated: $(VENV)/installed
 	$(VENV)/bin/python -m tests.support.generated

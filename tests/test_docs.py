@@ -11,6 +11,7 @@ import pytest
 
 from eflexcan2mqtt import __version__
 from eflexcan2mqtt.protocol.fields import STAGES
+from eflexcan2mqtt.sinks import OUTPUTS
 
 from .support import faults
 from .support.program import LOG, MAIN
@@ -49,6 +50,12 @@ def test_every_figure_is_one_that_the_benchmark_found(page, heading):
     shown = [row for row in rows(section) if any(re.match(r"\d", cell) for cell in row[1:])]
     assert shown
     assert [row for row in shown if row not in measured()] == []
+
+
+def test_the_table_of_outputs_has_those_of_the_program():
+    section = (DOCS / "command-line.md").read_text().partition("\n## Outputs\n")[2]
+    shown = rows(section.partition("\n## ")[0])[1:]
+    assert [output.strip("`") for output, _ in shown] == list(OUTPUTS)
 
 
 def test_a_test_produces_each_fault_of_the_page():

@@ -21,6 +21,9 @@ MAY_IMPORT = {
 }
 OF_ALL = {"__version__"}
 
+MOST_LINES = 260
+"""A longer module has a second idea in it."""
+
 
 def imported(file):
     """The rooms of ours that a module imports, by relative imports: we have no others."""
@@ -43,6 +46,11 @@ def test_a_room_imports_only_what_lies_before_it(room):
     assert files
     for file in files:
         assert set(imported(file)) <= MAY_IMPORT[room] | OF_ALL | {room}, file
+
+
+def test_no_module_is_too_long():
+    lengths = {each: len(each.read_text().splitlines()) for each in PACKAGE.rglob("*.py")}
+    assert [each for each, lines in lengths.items() if lines > MOST_LINES] == []
 
 
 def test_every_room_has_its_place_in_this_order():

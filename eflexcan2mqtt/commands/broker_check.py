@@ -14,8 +14,9 @@ from ..settings.schema import Config, Mqtt
 from ..sinks.homeassistant.discovery import Discovery
 from ..sinks.json_lines import to_json
 from ..sinks.message import Message
-from ..sinks.mqtt.connection import CLOSED, LOST, MUTE, TLS, V5, BrokerError
+from ..sinks.mqtt.connection import V5
 from ..sinks.mqtt.dialogue import Conversation, DeniedError, conversation
+from ..sinks.mqtt.happenings import CLOSED, LOST, MUTE, TLS, BrokerError
 from ..sinks.mqtt.listener import other_listener
 from ..sources.simulated_bank import Bank
 from . import Caveat, Finding

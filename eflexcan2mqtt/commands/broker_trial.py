@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from ..settings.schema import Mqtt
 from ..sinks.message import Message
-from ..sinks.mqtt.connection import BrokerError
 from ..sinks.mqtt.dialogue import Conversation, DeniedError, conversation
+from ..sinks.mqtt.happenings import BrokerError
 
 ATTEMPT_S = 4.0
 CLEAR_S = 2.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..settings.schema import Config, Mqtt
 from ..sinks.homeassistant.discovery import Discovery
 from ..sinks.message import Message
-from ..sinks.mqtt.connection import BrokerError
 from ..sinks.mqtt.dialogue import Conversation, DeniedError, conversation
+from ..sinks.mqtt.happenings import BrokerError
 from . import Caveat, Finding
 
 SECTIONS = frozenset({"mqtt", "homeassistant"})

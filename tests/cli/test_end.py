@@ -15,6 +15,7 @@ import pytest
 
 from eflexcan2mqtt import __version__
 from tests.support.broker import free_port, wait_until
+from tests.support.faults import seen
 from tests.support.program import LOG, MAIN, STOP_S, handles, mqtt_ini, stop
 
 
@@ -43,6 +44,7 @@ def test_a_full_disk_under_the_output_is_a_failure_in_one_line(start):
     assert process.returncode == 1
     assert len(errors.splitlines()) == 3  # and the first line and the summary
     assert "ERROR output: No space left on device" in errors
+    seen("the disk under the output is full", errors)
 
 
 @pytest.mark.parametrize("options", [["--check", "--output", "json"], ["--help"]])
@@ -112,6 +114,7 @@ def test_a_wrong_ini_ends_with_78_and_all_its_mistakes(run, tmp_path):
         done = run("-c", "bad.ini", *options)
         assert done.returncode == 78
         assert done.stdout == ""
+        seen("a wrong setting", done.stderr)
         assert done.stderr.splitlines() == [
             "bad.ini:2: [mqtt] port = '18830x': expected a whole number from 1 to 65535",
             "bad.ini:3: [mqtt] hots: unknown setting; did you mean 'hostname'?",
@@ -133,15 +136,15 @@ def test_without_can_and_broker_it_says_so_once_each_and_waits_for_both(
         f" INFO eflexcan2mqtt {__version__}: INI {tmp_path}/test.ini, input can77 (socketcan), "
         f"output mqtt, broker 127.0.0.1:{port}, topic eflexbatteries\n"
     )
-    told = [process.stderr.readline() for _ in range(2)]
+    lines = [process.stderr.readline() for _ in range(2)]
     time.sleep(3.5)
     subscriber = subscribe(make_broker(port=port).start().port)
     wait_until(lambda: subscriber.statuses() == [b"online"])
-    told.append(process.stderr.readline())
+    lines.append(process.stderr.readline())
     assert stop(process) < STOP_S
     assert process.returncode == 0
-    told += process.stderr.readlines()
-    found = sorted(line.split(" ", 2)[2].rstrip() for line in told)
+    lines += process.stderr.readlines()
+    found = sorted(line.split(" ", 2)[2].rstrip() for line in lines)
     assert found[0] == "INFO " + f"127.0.0.1:{port}: back after " + found[0].split()[-2] + " s"
     assert found[1] == "INFO frames: 0, cycles: 0, dropped blocks: none"
     assert found[2].startswith(f"WARNING 127.0.0.1:{port}: Connection refused; ")

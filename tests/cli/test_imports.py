@@ -17,11 +17,11 @@ CODE = (
     "import json, sys; from eflexcan2mqtt.cli import main; status = main();"
     "json.dump(sorted(sys.modules), open('modules.json', 'w')); sys.exit(status)"
 )
-DEAR = {
+EXPENSIVE = {
     *("can", "paho", "rich", "prometheus_client"),
     *("asyncio", "difflib", "http.server", "logging.handlers", "sqlite3"),
 }
-"""Whatever somebody uses, and nobody else shall pay for."""
+"""What only those should load who use it."""
 
 LINES = {"sinks.text_lines", "sinks.json_lines"}
 FILE = {"sources.candump", "sources.lines", "sources.pace"}
@@ -34,17 +34,17 @@ SIMULATOR = {"sources.pace", "sources.simulator", "sources.simulated_bank"}
 BROKER = {
     *("paho", "sinks.message", "sinks.mqtt", "sinks.json_lines", "sinks.text_lines"),
     *(f"sinks.mqtt.{name}" for name in ("caution", "client", "connection", "dialogue")),
-    *(f"sinks.mqtt.{name}" for name in ("dropped", "opening", "outage", "outbox", "owner")),
-    *(f"sinks.mqtt.{name}" for name in ("refusals", "rejected", "session", "shared", "sink")),
-    *(f"sinks.mqtt.{name}" for name in ("store", "suspicion", "terms", "wording")),
+    *(f"sinks.mqtt.{name}" for name in ("dropped", "happenings", "opening", "outage", "outbox")),
+    *(f"sinks.mqtt.{name}" for name in ("owner", "refusals", "rejected", "session", "shared")),
+    *(f"sinks.mqtt.{name}" for name in ("sink", "store", "suspicion", "terms", "wording")),
 }
 
 
 def loaded(folder, *arguments, ini=""):
-    """The rooms of ours and the dear modules that a run has loaded.
+    """The rooms of ours and the expensive modules that a run has loaded.
 
     What does not end by itself is stopped once it says something: by then it has what it
-    needs, for arrays come out, or the missing broker or bus is told.
+    needs, for arrays come out, or the log names the missing broker or bus.
     """
     (folder / "eflexcan2mqtt.ini").write_text(f"[mqtt]\nport = {free_port()}\n{ini}")
     process = subprocess.Popen(
@@ -65,7 +65,7 @@ def loaded(folder, *arguments, ini=""):
     found = json.loads((folder / "modules.json").read_text())
     modules = {name.removeprefix("eflexcan2mqtt.") for name in found}
     rooms = {name for name in modules if name.startswith(("sources.", "sinks."))}
-    return rooms | modules & DEAR
+    return rooms | modules & EXPENSIVE
 
 
 @pytest.mark.parametrize(

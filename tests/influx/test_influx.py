@@ -106,8 +106,8 @@ def filled(tmp_path_factory, hour, influx):
         time.sleep(2)
         influx.start()
         print(f"database restarted; {count(influx)} points in it")
-        _, told = sender.communicate(timeout=LONGEST_S)
-        assert sender.returncode == 0, told
+        _, errors = sender.communicate(timeout=LONGEST_S)
+        assert sender.returncode == 0, errors
         while (found := count(influx)) < len(hour.points):
             assert time.monotonic() - begun < LONGEST_S, f"{found} points: {red.log.read_text()}"
             time.sleep(0.5)

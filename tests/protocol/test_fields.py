@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from struct import calcsize
-from typing import NamedTuple
+from typing import NamedTuple, get_type_hints
 
 import pytest
 
@@ -17,6 +17,7 @@ from eflexcan2mqtt.protocol.assembler import Record
 from eflexcan2mqtt.protocol.blocks import BLOCKS, STATUS
 from eflexcan2mqtt.protocol.decode import decode
 from eflexcan2mqtt.protocol.fields import FIELDS, STAGES, Derived, Field, field, shown
+from eflexcan2mqtt.protocol.reading import Reading
 
 DOCUMENTED = [
     *("battery_id", "battery_number", "batteries_in_system", "battery_soc", "battery_voltage"),
@@ -49,6 +50,10 @@ def claimed() -> Counter[tuple[str, int, int]]:
 
 def test_keys_are_unique():
     assert [key for key, n in Counter(each.key for each in FIELDS).items() if n > 1] == []
+
+
+def test_a_reading_has_the_keys_in_the_order_of_the_table():
+    assert list(get_type_hints(Reading)) == [each.key for each in FIELDS]
 
 
 def test_no_bit_is_claimed_twice():

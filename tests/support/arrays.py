@@ -1,4 +1,4 @@
-"""Arrays that are told apart by a number, and a sink to publish them."""
+"""Arrays that differ by a number, and a sink to publish them."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def sent(battery: int, at: float = START, **changes: Any) -> list[Frame]:
 
 
 def cycles(batteries: list[int], count: int, start: float = START) -> Iterator[list[Frame]]:
-    """The frames of so many cycles, a list of them for each burst, told apart by their SOC."""
+    """The frames of so many cycles, a list of them for each burst; their SOC is the cycle."""
     for cycle in range(count):
         for place, battery in enumerate(batteries):
             yield sent(battery, start + cycle * CYCLE_S + place * 0.02, battery_soc=cycle % 256)

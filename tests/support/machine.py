@@ -127,7 +127,7 @@ class Machine:
                 raise self._fault(f"cannot ask the agent: {problem}") from problem
 
     def job(self, name: str, command: str, *properties: str) -> None:
-        """Start ``command`` in the background as the unit ``name``; ``output`` tells what it says.
+        """Start ``command`` in the background as the unit ``name``; ``output`` is what it says.
 
         ``properties`` are systemd's: ``"Restart=always"``.
         """
@@ -220,12 +220,12 @@ class Machine:
                     raise self._fault(f"no reply to: {command}") from None
 
     def _fault(self, what: str) -> MachineError:
-        told = [what]
+        report = [what]
         for file in (self._errors, self.console):
             if file.exists():
                 lines = file.read_text(errors="replace").splitlines()[-TAIL_LINES:]
-                told += [f"--- the end of {file.name}:", *lines]
-        return MachineError("\n".join(told))
+                report += [f"--- the end of {file.name}:", *lines]
+        return MachineError("\n".join(report))
 
 
 def _command_line(

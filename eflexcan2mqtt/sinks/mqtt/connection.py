@@ -11,11 +11,12 @@ import logging
 import select
 import socket
 import ssl
-from dataclasses import dataclass
+import struct
 from typing import Any, TypeAlias
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import MQTTProtocolVersion
+from paho.mqtt import MQTTException
+from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -23,12 +24,23 @@ from ...settings import tls
 from ...settings.schema import Mqtt
 from ..message import Message
 from .client import Client
+from .happenings import (
+    CLOSED,
+    DNS,
+    LOST,
+    MUTE,
+    REFUSED,
+    TLS,
+    Accepted,
+    Acknowledged,
+    BrokerError,
+    Ended,
+    Happening,
+    Received,
+)
 from .wording import CHECK_PORT, of_exception, of_reason
 
 log = logging.getLogger(__name__)
-
-DNS, TLS, REFUSED, MUTE, CLOSED, LOST = "dns", "tls", "refused", "mute", "closed", "lost"
-"""The kinds of failures."""
 
 Version: TypeAlias = MQTTProtocolVersion
 V5, V311 = Version.MQTTv5, Version.MQTTv311
@@ -40,69 +52,8 @@ LARGEST = 65_536
 NO_ANSWER = "accepts the connection but does not answer"
 NO_MQTT = "accepts the connection but does not speak MQTT"
 
-
-class BrokerError(Exception):
-    """The broker cannot be used: its text says why, ``kind`` tells causes apart.
-
-    ``reason`` is the reason code of MQTT 5 where the broker gave one.
-    """
-
-    def __init__(self, kind: str, text: str, reason: int | None = None) -> None:
-        super().__init__(text)
-        self.kind = kind
-        self.reason = reason
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """The broker has accepted us.
-
-    ``version`` is 5, or 4 for MQTT 3.1.1, as in CONNECT.  The others are what the broker can do,
-    which it says with MQTT 5 only: how many of our messages may be unacknowledged, the largest
-    packet in bytes (None: any), the highest QoS, and whether it keeps retained messages.
-    """
-
-    version: int
-    receive_maximum: int = 65_535
-    maximum_packet_size: int | None = None
-    maximum_qos: int = 2
-    retain_available: bool = True
-
-
-@dataclass(frozen=True)
-class Acknowledged:
-    """A message has arrived; with QoS 0, has been written to the network.
-
-    Or the broker has refused it, as it can with MQTT 5 only: ``refused`` is why.  The same for a
-    subscription, which any broker can refuse.
-    """
-
-    message_id: int
-    refused: str | None = None
-
-
-@dataclass(frozen=True)
-class Received:
-    """A message on a topic that was subscribed to."""
-
-    topic: str
-    payload: bytes
-    retained: bool = False
-    """Whether the broker had kept it, and sends it because we have just subscribed."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """The connection has ended, and why; always the last event.
-
-    ``closed`` is whether it was closed from outside, rather than given up for its silence.
-    """
-
-    error: BrokerError
-    closed: bool
-
-
-Happening: TypeAlias = Accepted | Acknowledged | Received | Ended
+_DAMAGE = (MQTTException, struct.error, LookupError, ValueError)
+"""What paho raises over a packet that it cannot read; for most it returns a code."""
 
 
 class Connection:
@@ -113,7 +64,7 @@ class Connection:
     ) -> None:
         self._config = config
         self._happened: list[Happening] = []
-        self._accepted = False
+        self._accepted = self._damaged = False
         self._refusal: BrokerError | None = None
         self._client = client = Client(client_id, version)
         if config.username:
@@ -171,10 +122,10 @@ class Connection:
                 self._read()
             if writable:
                 self._client.loop_write()
-            closed = self._client.socket() is None
+            closed = self._damaged or self._client.socket() is None
             self._client.loop_misc()
-            if self._client.socket() is None:
-                self._happened.append(Ended(self._why(closed), closed))
+            if self._damaged or self._client.socket() is None:
+                self._happened.append(Ended(self._why(closed), closed and not self._damaged))
         happened, self._happened = self._happened, []
         return happened
 
@@ -189,9 +140,14 @@ class Connection:
             connected.close()
 
     def _read(self) -> None:
-        self._client.loop_read()
-        while getattr(self._client.socket(), "pending", int)():
-            self._client.loop_read()
+        try:
+            code = self._client.loop_read()
+            while getattr(self._client.socket(), "pending", int)():
+                code = self._client.loop_read()
+        except _DAMAGE as error:
+            log.debug("a packet of the broker cannot be read: %r", error)
+            code = MQTTErrorCode.MQTT_ERR_PROTOCOL
+        self._damaged = code == MQTTErrorCode.MQTT_ERR_PROTOCOL
 
     def _why(self, closed: bool) -> BrokerError:
         if self._refusal:
@@ -201,6 +157,8 @@ class Connection:
             hint = f"; {CHECK_PORT}" if version == "auto" else f" {version}"
             no_mqtt = BrokerError(CLOSED, NO_MQTT + hint)
             return no_mqtt if closed else BrokerError(MUTE, NO_ANSWER)
+        if self._damaged:
+            return BrokerError(MUTE, f"{NO_MQTT}; {CHECK_PORT}")
         silence = "" if closed else f" (no answer for {self._client.keepalive} s)"
         return BrokerError(LOST, f"the connection is lost{silence}")
 

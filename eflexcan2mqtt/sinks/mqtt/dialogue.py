@@ -11,19 +11,8 @@ from contextlib import contextmanager
 
 from ...settings.schema import Mqtt
 from ..message import Message
-from .connection import (
-    LOST,
-    MUTE,
-    NO_ANSWER,
-    Accepted,
-    Acknowledged,
-    BrokerError,
-    Connection,
-    Ended,
-    Received,
-    Version,
-    packet_size,
-)
+from .connection import NO_ANSWER, Connection, Version, packet_size
+from .happenings import LOST, MUTE, Accepted, Acknowledged, BrokerError, Ended, Received
 from .terms import Negotiation, Terms
 
 _STEP_S = 0.5

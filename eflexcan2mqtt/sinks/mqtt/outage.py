@@ -7,7 +7,7 @@ import math
 import time
 from dataclasses import dataclass
 
-from .connection import BrokerError
+from .happenings import BrokerError
 
 log = logging.getLogger(__name__)
 

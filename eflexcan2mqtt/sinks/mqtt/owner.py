@@ -23,9 +23,10 @@ from ...settings.schema import Mqtt, SpoolSettings
 from ..json_lines import to_json
 from ..message import Announcer
 from .caution import Caution
-from .connection import BrokerError, Connection
+from .connection import Connection
 from .dialogue import connect
 from .dropped import DropLog
+from .happenings import BrokerError
 from .opening import open_outbox
 from .outage import OutageLog
 from .refusals import Refusals

@@ -9,19 +9,8 @@ from ...protocol.reading import Reading
 from ..message import Announcer, Message
 from .caution import IN_FLIGHT
 from .client import TOO_LARGE
-from .connection import (
-    MUTE,
-    NO_ANSWER,
-    V5,
-    Accepted,
-    Acknowledged,
-    BrokerError,
-    Connection,
-    Ended,
-    Happening,
-    Received,
-    packet_size,
-)
+from .connection import NO_ANSWER, V5, Connection, packet_size
+from .happenings import MUTE, Accepted, Acknowledged, BrokerError, Ended, Happening, Received
 from .outage import Evidence
 from .outbox import Parcel
 from .shared import Shared, status

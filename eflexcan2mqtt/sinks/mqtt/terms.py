@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from ...settings.schema import Mqtt
 from ..message import Message
-from .connection import CLOSED, V5, V311, Accepted, BrokerError, Version
+from .connection import V5, V311, Version
+from .happenings import CLOSED, Accepted, BrokerError
 
 log = logging.getLogger(__name__)
 

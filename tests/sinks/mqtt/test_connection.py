@@ -14,6 +14,7 @@ from eflexcan2mqtt.settings.schema import Mqtt
 from tests.support.arrays import drained, publish
 from tests.support.broker import wait_until
 from tests.support.certificates import make_certificate
+from tests.support.faults import seen
 
 
 @contextmanager
@@ -39,6 +40,7 @@ def test_a_wrong_password_is_one_line_without_the_password(
         f"127.0.0.1:{broker.port}: the broker refuses us: Not authorized; "
         "arrays are kept until it is back"
     )
+    seen("a wrong user name or password", line)
     right = open_sink(broker.port, username="solar", password="rightsecret", client_id="right")
     publish(right, 1)
     assert drained(right, 10)
@@ -83,6 +85,7 @@ def test_a_name_that_nobody_knows_is_one_line(open_sink, lines):
     time.sleep(3)
     [line] = lines()
     assert line.startswith("no-such-host.invalid:1883: cannot find this host (")
+    seen("the broker's name is not known", line)
 
 
 @pytest.fixture
@@ -115,6 +118,7 @@ def test_tls_does_not_trust_an_unknown_authority(open_sink, tls_broker, tmp_path
     time.sleep(2)
     [line] = lines()
     assert line.startswith(f"127.0.0.1:{broker.port}: no secure connection: ")
+    seen("the broker's certificate is not trusted", line)
     assert sink.state.waiting == 1
 
 

@@ -19,6 +19,7 @@ from eflexcan2mqtt.sinks.mqtt.caution import IN_FLIGHT
 from eflexcan2mqtt.sinks.mqtt.spool import FILE_NAME, Spool
 from tests.support.arrays import drained, numbers, publish
 from tests.support.broker import free_port, wait_until
+from tests.support.faults import seen
 from tests.support.slow_disk import COMPILER, slow_disk
 
 HOME = Path(__file__).parents[3]
@@ -97,7 +98,7 @@ def test_what_a_fault_leaves_of_a_drain_comes_after_it(
 
 @pytest.mark.parametrize("qos", [1, 2])
 def test_a_stop_while_the_spool_drains_doubles_nothing_and_says_offline_last(
-    open_sink, remembering_broker, subscribe, tmp_path, qos
+    open_sink, remembering_broker, subscribe, tmp_path, qos, lines
 ):
     broker = remembering_broker
     subscriber = subscribe(broker.port, session="reader")
@@ -114,6 +115,7 @@ def test_a_stop_while_the_spool_drains_doubles_nothing_and_says_offline_last(
         wait_until(lambda: subscriber.messages and subscriber.statuses()[-1] == b"offline")
         if qos == 1:  # the end of QoS 2's longer dialogue may come later
             assert subscriber.messages[-1][1] == b"offline"
+    seen("the program is stopped while it sends the spool", "\n".join(lines()))
     assert 100 < len(subscriber.payloads()) < 337
     last = open_sink(broker.port, spool=tmp_path / "spool")
     assert drained(last, 20)
@@ -121,7 +123,9 @@ def test_a_stop_while_the_spool_drains_doubles_nothing_and_says_offline_last(
     assert numbers(subscriber.payloads()) == list(range(337))
 
 
-def test_the_end_of_the_input_waits_for_the_whole_spool(open_sink, broker, subscribe, tmp_path):
+def test_the_end_of_the_input_waits_for_the_whole_spool(
+    open_sink, broker, subscribe, tmp_path, lines
+):
     subscriber = subscribe(broker.port)
     first = open_sink(free_port(), spool=tmp_path)
     publish(first, *range(189))
@@ -130,6 +134,7 @@ def test_the_end_of_the_input_waits_for_the_whole_spool(open_sink, broker, subsc
     assert drained(second, 15)
     wait_until(lambda: len(subscriber.payloads()) == 189)
     assert numbers(subscriber.payloads()) == list(range(189))
+    seen("an input ends while the spool holds many arrays", "\n".join(lines()))
 
 
 @pytest.mark.usefixtures("quick_drain")
@@ -160,6 +165,7 @@ def test_a_spool_that_is_damaged_while_in_use_gives_what_can_be_read(
     assert (folder / "spool.damaged-1").exists()
     assert found == sorted(set(found))
     assert len(found) == 601 - lost
+    seen("the spool is damaged while it is in use", line)
     # The next outage finds a spool.
     network.down()
     wait_until(lambda: not sink.state.connected)
@@ -196,6 +202,7 @@ def test_a_spool_that_is_removed_while_in_use_is_made_again(
     assert lines("made a new one: 70 arrays saved, 0 lost")
     assert lines("kept on disk: 140 arrays")
     assert stored(folder) == 140
+    seen("the spool is deleted while it is in use", "\n".join(lines()))
     if remove is replace_file:
         assert (folder / "spool.damaged-1").read_bytes() == b"not yours"
 
@@ -209,6 +216,7 @@ def test_a_spool_that_cannot_be_opened_is_one_line_and_arrays_wait_in_memory(
     publish(sink, 1)
     wait_until(lambda: numbers(subscriber.payloads()) == [1])
     assert len(lines("Not a directory; running without a spool, arrays wait in memory")) == 1
+    seen("the spool's folder cannot be used", "\n".join(lines()))
 
 
 @pytest.mark.skipif(COMPILER is None, reason="needs a C compiler")
@@ -221,7 +229,7 @@ def test_a_slow_disk_delays_neither_the_bus_nor_the_stop(broker, make_proxy, sub
         cwd=HOME,
         env={**os.environ, **slow_disk(tmp_path)},
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
     ) as process:
         try:
@@ -229,9 +237,11 @@ def test_a_slow_disk_delays_neither_the_bus_nor_the_stop(broker, make_proxy, sub
             network.down()
             time.sleep(2.0)
             network.up()
-            found = json.loads(process.communicate(timeout=40)[0])
+            output, log = process.communicate(timeout=40)
+            found = json.loads(output)
         finally:
             process.kill()
+    seen("a disk that needs 400 ms for each write", log)
     assert found["late"] == 0
     assert max(found["gaps_ms"]) < 300
     assert found["stop_s"] < 1.8

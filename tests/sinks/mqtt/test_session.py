@@ -69,6 +69,7 @@ def test_an_array_that_ends_each_connection_is_set_aside_and_the_rest_arrives(
     size = path.stat().st_size
     assert f"the array of 1970-01-01 00:00:03 UTC ({size} bytes); moved to {path}" in line
     assert len(lines("does another client use client_id")) <= 1
+    seen("an array ends each connection", line)
 
 
 @pytest.mark.usefixtures("hurried")
@@ -83,7 +84,7 @@ def test_without_a_spool_it_waits_until_it_is_the_oldest_of_too_many(
     deadline = time.monotonic() + 40
     while not lines("cannot set it aside") and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert lines("cannot set it aside: there is no spool directory")
+    seen("an array ends each connection, and there is no spool", "\n".join(lines()))
     assert sink.state.waiting == 11
     publish(sink, *range(12, 50))
     deadline = time.monotonic() + 20

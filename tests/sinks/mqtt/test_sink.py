@@ -14,6 +14,7 @@ from eflexcan2mqtt.sinks.mqtt import outage
 from eflexcan2mqtt.sinks.mqtt.caution import IN_FLIGHT
 from tests.support.arrays import array, drained, numbers, publish
 from tests.support.broker import free_port, wait_until
+from tests.support.faults import seen
 
 
 @pytest.mark.parametrize("qos", [0, 1, 2])
@@ -90,6 +91,7 @@ def test_it_starts_without_a_broker_and_says_so_once(
     time.sleep(3.5)  # the second and third attempts fail as well
     publish(sink, 3)
     assert lines() == [f"127.0.0.1:{port}: Connection refused; arrays are kept until it is back"]
+    seen("there is no broker at the address", "\n".join(lines()))
     assert sink.state.waiting == 3
     assert not sink.state.connected
     assert subscriber.payloads() == []
@@ -177,6 +179,7 @@ def test_the_oldest_arrays_are_dropped_and_counted_once_an_outage(
     assert drained(sink, 5)
     assert numbers(subscriber.payloads()) == [7, 8, 9, 10, 11]
     wait_until(lambda: lines("dropped"))
+    seen("the broker is away for longer than there is room", "\n".join(lines()))
     assert lines("dropped") == [
         f"127.0.0.1:{network.port}: dropped the 7 oldest arrays: the broker was away for too long"
     ]

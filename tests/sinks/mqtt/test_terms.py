@@ -9,15 +9,8 @@ from paho.mqtt.publish import single
 
 from eflexcan2mqtt.settings.schema import Mqtt
 from eflexcan2mqtt.sinks.mqtt import owner, terms
-from eflexcan2mqtt.sinks.mqtt.connection import (
-    CLOSED,
-    V5,
-    V311,
-    Accepted,
-    BrokerError,
-    Connection,
-    Received,
-)
+from eflexcan2mqtt.sinks.mqtt.connection import V5, V311, Connection
+from eflexcan2mqtt.sinks.mqtt.happenings import CLOSED, Accepted, BrokerError, Received
 from eflexcan2mqtt.sinks.mqtt.terms import Negotiation, Terms
 from tests.support.arrays import drained, numbers, publish
 from tests.support.broker import wait_until

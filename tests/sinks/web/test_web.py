@@ -18,6 +18,7 @@ from eflexcan2mqtt.sinks.web.board import LATE_S, SAMPLES, Board
 from eflexcan2mqtt.sinks.web.server import MOST_STREAMS, PageServer
 from tests.support.bank import FULL
 from tests.support.broker import free_port, wait_until
+from tests.support.faults import seen
 from tests.support.program import mqtt_ini, reads
 
 PATHS = ("/", "/batteries.json", "/events", "/health", "/metrics")
@@ -309,7 +310,8 @@ def test_an_address_in_use_costs_the_page_only_and_is_tried_again(
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         process = start("-c", page_ini(tmp_path, broker.port, port), "--input", "simulator:2")
-        reads(process.stderr, "Address already in use; retrying until it works")
+        line = reads(process.stderr, "Address already in use; retrying until it works")
+        seen("another program has the page's address", line)
         wait_until(lambda: len(subscriber.payloads()) >= 2)
     wait_until(lambda: listens(port), "the page")
 
