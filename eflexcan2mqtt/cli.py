@@ -13,7 +13,7 @@ from . import daemon
 from .arguments import Anonymize, Check, Command, Forget, Run, parse
 from .commands import Caveat, Finding
 from .process.stop import Stop, Stopped
-from .settings import secrets
+from .settings import secrets, topics
 from .settings.load import DEFAULT_PATHS, ConfigError, load
 from .settings.schema import Config
 from .sources import BUS, Input
@@ -99,8 +99,14 @@ def _settings(
     if not path:
         return None, Config()
     config = load(path, sections)
-    for file in secrets.exposed(path, config.mqtt):
+    for file in secrets.exposed(path, config):
         sys.stderr.write(f"{secrets.warning(file)}\n")
+    used = {
+        "[mqtt] topic": config.mqtt.topic,
+        "[homeassistant] prefix": config.homeassistant.prefix,
+    }
+    for caution in topics.cautions(used):
+        sys.stderr.write(f"{path}: {caution}\n")
     return path, config
 
 

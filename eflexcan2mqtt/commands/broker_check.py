@@ -41,7 +41,8 @@ def broker(config: Config) -> list[Finding]:
             trial.listen(observer)
             findings = _findings(mqtt, trial, observer, list(large))
     except BrokerError as error:
-        cause = other_listener(mqtt) if error.kind in _UNCLEAR else None
+        unclear = error.kind in _UNCLEAR and mqtt.transport == "tcp"
+        cause = other_listener(mqtt) if unclear else None
         findings = [Finding(False, cause or str(error))]
     finally:
         trial.clear()

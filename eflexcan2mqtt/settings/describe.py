@@ -75,4 +75,6 @@ def _text(value: Any) -> str:
     """A value as it stands in an INI."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(value)
     return f"{value:g}" if isinstance(value, float) else str(value)

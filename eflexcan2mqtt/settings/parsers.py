@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import socket
 from collections.abc import Callable, Iterable
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -48,56 +49,38 @@ def log_level(value: str) -> str:
     return one_of(*LOG_LEVELS)({"warn": "warning", "fatal": "critical"}.get(value.lower(), value))
 
 
-def seconds(value: str) -> float:
-    number = _number(value)
-    if not 0 <= number < math.inf:
-        raise ValueError("expected a number of seconds, 0 or more")
-    return number
+def number(unit: str, highest: float, why: str, *, zero: bool = False) -> Callable[[str], float]:
+    """A number above 0, or from 0; ``why`` is the reason for the bound."""
+    above = "from 0" if zero else "above 0"
 
-
-def positive(unit: str) -> Callable[[str], float]:
     def parse(value: str) -> float:
-        number = _number(value)
-        if not 0 < number < math.inf:
-            raise ValueError(f"expected a number of {unit}, more than 0")
-        return number
+        try:
+            found = float(value)
+        except ValueError:
+            found = math.nan
+        if not (0 <= found <= highest and (zero or found)):
+            raise ValueError(f"expected a number of {unit} {above} to {highest:.0f} ({why})")
+        return found
 
     return parse
 
 
-def _number(value: str) -> float:
+def host(value: str) -> str:
+    """A host name or an address; the brackets around an IPv6 address are taken off."""
+    bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
     try:
-        return float(value)
-    except ValueError:
-        return math.nan
-
-
-def hostname(value: str) -> str:
-    try:
-        value.encode("idna")
-    except UnicodeError:
-        value = ""
-    if not re.fullmatch(r"[^\s/@?#]+", value):
+        bare.encode("idna")
+        if ":" in bare or bare != value:
+            socket.inet_pton(socket.AF_INET6, bare.partition("%")[0])
+    except (ValueError, OSError):
+        bare = ""
+    if not re.fullmatch(r"[^][\s/@?#*<>\"'\\]+", bare):
         raise ValueError("expected a host name or an address, like localhost or 192.168.1.5")
-    return value
+    return bare
 
 
-def address(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    try:
-        good = not value or (hostname(host.strip("[]")) and whole(1, 65_535)(port))
-    except ValueError:
-        good = False
-    if not good:
-        raise ValueError("expected an address and a port, like 127.0.0.1:8080")
-    return value
-
-
-def topic(value: str) -> str:
-    # The longest topic made from it must fit into MQTT's 65,535 bytes, too.
-    if not value or re.search(r"[+#\0]", value) or len(value.encode()) > 65_000:
-        raise ValueError("expected an MQTT topic without + and #")
-    return value
+def port(value: str) -> int:
+    return whole(1, 65_535)(value)
 
 
 def interface(value: str) -> str:

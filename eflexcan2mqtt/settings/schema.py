@@ -1,39 +1,20 @@
 """The settings: the name, default, valid values and meaning of each.
 
-A section of the INI is a dataclass here, with its meaning as docstring; a setting is a field of
-it, with its key as name.  describe.py makes the shipped INI and the table of settings from this.
-Reads no file.
+A section of the INI is a dataclass here or in web.py, with its meaning as docstring; a setting is
+a field of it, with its key as name.  describe.py makes the shipped INI and the table of settings
+from this.  Reads no file.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ..protocol.fields import DOCUMENTED, STAGES
-from . import parsers
-
-
-def _setting(
-    default: Any,
-    meaning: str,
-    parse: Callable[[str], Any] = str,
-    *,
-    example: str | None = None,
-    secret: bool = False,
-) -> Any:
-    """A field of a section.
-
-    ``parse`` raises ValueError saying what it expected.  The shipped INI has a setting with an
-    ``example`` as a comment that shows it.
-    """
-    return dataclasses.field(
-        default=default,
-        repr=not secret,
-        metadata={"meaning": meaning, "parse": parse, "example": example},
-    )
+from . import broker, parsers, paths, topics
+from .setting import setting as _setting
+from .web import WebSettings as WebSettings  # noqa: PLC0414 - others import it from here
 
 
 @dataclass(frozen=True)
@@ -45,6 +26,7 @@ class Logging:
         "",
         "A folder for the log file eflexcan2mqtt.out (512 KiB, the last 5 are kept). Without one, "
         "the log goes to stderr only, which the service sends to the journal.",
+        paths.path,
     )
     profile: bool = _setting(
         False,
@@ -84,7 +66,10 @@ class Mqtt:
     """The broker, and what is sent to it. Relative paths start at the folder of the INI."""
 
     hostname: str = _setting(
-        "localhost", "The broker: a host name or an address.", parsers.hostname
+        "localhost",
+        "The broker: a host name or an address, alone, with its port, or as a URL such as "
+        "mqtts://broker.lan:8883.",
+        broker.parts,
     )
     port: int = _setting(
         1883, "The port of the broker; with TLS it is usually 8883.", parsers.whole(1, 65_535)
@@ -101,7 +86,18 @@ class Mqtt:
         "3.1.1. With 3.1.1 a broker cannot say that it refuses an array.",
         parsers.one_of("auto", "5", "3.1.1"),
     )
-    client_id: str = _setting("eflexcan2mqtt", "No other client of the broker may use the same id.")
+    transport: Literal["tcp", "websockets"] = _setting(
+        "tcp",
+        "tcp, or websockets for a broker behind a web server.",
+        parsers.one_of("tcp", "websockets"),
+        example="websockets",
+    )
+    path: str = _setting(
+        "/mqtt", "The path of the broker on its web server.", broker.path, example="/mqtt"
+    )
+    client_id: str = _setting(
+        "eflexcan2mqtt", "No other client of the broker may use the same id.", topics.text
+    )
     qos: int = _setting(
         2,
         "0: arrays can be lost; 1: all arrive, some twice; 2: all arrive, once, but for those in "
@@ -111,13 +107,13 @@ class Mqtt:
     topic: str = _setting(
         "eflexbatteries",
         "The topic of the arrays; `<topic>/status` says online or offline.",
-        parsers.topic,
+        topics.topic,
     )
     publish_interval: float = _setting(
         0.0,
         "In seconds. 0 publishes each cycle of the batteries, about one a second; 60 publishes "
         "about one a minute.",
-        parsers.seconds,
+        parsers.number("seconds", 86_400, "a day", zero=True),
     )
     fields: str = _setting(
         DOCUMENTED,
@@ -129,16 +125,20 @@ class Mqtt:
         "",
         "The user, if the broker asks for one. The service reads the password from "
         "/etc/eflexcan2mqtt.password, which only root can read.",
+        topics.text,
         example="solar",
     )
     password: str = _setting(
         "",
         "The user's password, if the program does not run as the service. Then make the INI "
         "private: `chmod 600 FILE`.",
+        topics.password,
         example="",
         secret=True,
     )
-    password_file: str = _setting("", "A file that holds the password, instead of it.", example="")
+    password_file: str = _setting(
+        "", "A file that holds the password, instead of it.", paths.path, example=""
+    )
     tls: bool = _setting(
         False,
         "yes: encrypt the connection, and check the broker's certificate.",
@@ -149,10 +149,13 @@ class Mqtt:
         "",
         "The certificate of the authority that signed the broker's. Without it, those that the "
         "system trusts.",
+        paths.path,
         example="/etc/ssl/certs/my-ca.pem",
     )
-    tls_cert: str = _setting("", "A client certificate, if the broker asks for one.", example="")
-    tls_key: str = _setting("", "The key of the client certificate.", example="")
+    tls_cert: str = _setting(
+        "", "A client certificate, if the broker asks for one.", paths.path, example=""
+    )
+    tls_key: str = _setting("", "The key of the client certificate.", paths.path, example="")
     tls_insecure: bool = _setting(
         False,
         "yes: accept a valid certificate of another host name.",
@@ -169,16 +172,17 @@ class SpoolSettings:
         None,  # the folder that systemd makes for the service
         "A folder for the arrays of an outage; it is made if it is missing. By default the "
         "service uses /var/lib/eflexcan2mqtt. Empty: no spool; 1,000 arrays are kept in memory.",
+        paths.path,
         example="/var/lib/eflexcan2mqtt",
     )
     max_mb: float = _setting(
         100.0,
         "If the spool is larger than this, the oldest arrays are deleted; 100 MB hold about four "
         "hours of 14 batteries.",
-        parsers.positive("megabytes"),
+        parsers.number("megabytes", 1_000_000, "a terabyte"),
     )
     max_age_days: float = _setting(
-        30.0, "Arrays older than this are deleted.", parsers.positive("days")
+        30.0, "Arrays older than this are deleted.", parsers.number("days", 36_500, "a century")
     )
 
 
@@ -194,26 +198,13 @@ class HomeAssistant:
     prefix: str = _setting(
         "homeassistant",
         "The discovery prefix in the settings of Home Assistant's MQTT integration.",
-        parsers.topic,
+        topics.topic,
     )
     cells: str = _setting(
         "disabled",
         "The 16 cells of each battery: disabled (they exist, but are off until you enable them), "
         "enabled or none.",
         parsers.one_of("disabled", "enabled", "none"),
-    )
-
-
-@dataclass(frozen=True)
-class WebSettings:
-    """A page that shows the bank in a browser."""
-
-    listen: str = _setting(
-        "",
-        "The address and port of the page, which asks for no password: 127.0.0.1:8080 is for this "
-        "machine, 0.0.0.0:8080 for the whole network. Empty: no page.",
-        parsers.address,
-        example="127.0.0.1:8080",
     )
 
 
@@ -226,7 +217,7 @@ class Config:
     mqtt: Mqtt = Mqtt()
     spool: SpoolSettings = SpoolSettings()
     homeassistant: HomeAssistant = HomeAssistant()
-    web: WebSettings = WebSettings()
+    web: WebSettings = WebSettings()  # noqa: RUF009 - frozen, as the others are
 
 
 SECTIONS: dict[str, type[Any]] = {

@@ -7,16 +7,17 @@ import stat
 from pathlib import Path
 
 from . import ini
-from .schema import Mqtt
+from .schema import Config
 
 CREDENTIAL = "mqtt-password"
 PASSWORD_PATH = Path("/etc/eflexcan2mqtt.password")
 SERVICE_INI = Path("/etc/eflexcan2mqtt.ini")
 
 
-def exposed(path: Path, mqtt: Mqtt) -> list[Path]:
+def exposed(path: Path, config: Config) -> list[Path]:
     """The files with a password or key that all users of this machine may read."""
-    files = [Path(each) for each in (mqtt.password_file, mqtt.tls_key) if each]
+    names = (config.mqtt.password_file, config.mqtt.tls_key, config.web.password_file)
+    files = [Path(each) for each in names if each]
     if PASSWORD_PATH.exists():
         files.append(PASSWORD_PATH)
     if "password" in (each.key for each in ini.parse(path.read_bytes()).settings):
@@ -39,5 +40,10 @@ def credential() -> str:
     copy = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nowhere")) / CREDENTIAL
     for path in (copy, PASSWORD_PATH):
         if os.access(path, os.R_OK):
-            return path.read_text("utf-8").strip("\r\n")
+            return text(path.read_bytes())
     return ""
+
+
+def text(content: bytes) -> str:
+    """The password in a file, which some editors begin with a byte order mark."""
+    return content.decode("utf-8-sig").strip("\r\n")

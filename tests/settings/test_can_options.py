@@ -83,20 +83,19 @@ def test_the_server_of_a_socketcand_is_a_host_and_a_port(can_of):
         ),
         (
             ("interface = slcan", "tty_baudrate = fast"),
-            "x.ini:3: [can] tty_baudrate = 'fast': expected a whole number",
+            "x.ini:3: [can] tty_baudrate: expected a whole number",
         ),
         (
             ("interface = slcan", "sleep_after_open = long"),
-            "x.ini:3: [can] sleep_after_open = 'long': expected a number",
+            "x.ini:3: [can] sleep_after_open: expected a number",
         ),
         (
             ("interface = slcan", "listen_only = maybe"),
-            "x.ini:3: [can] listen_only = 'maybe': expected yes or no",
+            "x.ini:3: [can] listen_only: expected yes or no",
         ),
         (
             ("interface = pcan", "state = activ"),
-            "x.ini:3: [can] state = 'activ': expected one of active, passive, error; "
-            "did you mean 'active'?",
+            "x.ini:3: [can] state: expected one of active, passive, error; did you mean 'active'?",
         ),
         (
             ("interface = socketcand", "host = pi", "port = 70000"),

@@ -39,12 +39,14 @@ def test_a_meaning_is_a_sentence_and_an_example_a_good_value(section, setting):
 
 
 def test_the_table_has_each_setting_with_its_default():
-    defaults = dict(re.findall(r"^\| `(\w+)` \| (\S+) \| \S", settings_table(), re.MULTILINE))
-    assert list(defaults) == KEYS
+    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| \S", settings_table(), re.MULTILINE)
+    assert [key for key, _ in rows] == KEYS
+    defaults = dict(reversed(rows))
     assert defaults["port"] == "1883"
     assert defaults["publish_interval"] == "0"
     assert defaults["tls"] == "no"
     assert defaults["password"] == "(empty)"
+    assert defaults["names"] == "(empty)"
     assert defaults["directory"] == "$STATE_DIRECTORY"
 
 

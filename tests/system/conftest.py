@@ -67,10 +67,9 @@ def on_vcan0(bank):
     return bank
 
 
-@pytest.fixture(autouse=True)
-def timed(request: pytest.FixtureRequest) -> Iterator[None]:
+@pytest.fixture
+def timed(machine: Machine, request: pytest.FixtureRequest) -> Iterator[None]:
     """Says how long each test took; the boot belongs to nobody."""
-    request.getfixturevalue("machine")
     started = time.monotonic()
     print(f"\n== {request.node.name}")
     yield

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.machine import BURST, CommandError, Machine
 
+pytestmark = pytest.mark.usefixtures("timed")
+
 
 def test_systemd_is_running(machine: Machine):
     """Every unit that the machine starts at boot came up."""

@@ -13,6 +13,8 @@ from tests.support.machine import BURST, Machine
 
 from .busoff import bus_off
 
+pytestmark = pytest.mark.usefixtures("timed")
+
 README = (Path(__file__).parents[2] / "README.md").read_text()
 UP = re.search(r"sudo ip link set can0 (.*restart-ms.*)", README)[1]
 LISTEN_ONLY = re.search(r"sudo ip link set can0 (.*listen-only on)", README)[1]

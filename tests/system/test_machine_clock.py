@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from tests.support.machine import Machine
+
+pytestmark = pytest.mark.usefixtures("timed")
 
 
 def test_the_clock_can_be_turned(machine: Machine):

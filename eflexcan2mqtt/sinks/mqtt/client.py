@@ -8,7 +8,7 @@ that the standard does not list for the packet, as mosquitto's 0x95 for message_
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import Any, Literal
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -44,10 +44,16 @@ class Client(paho.Client):
     A refused message is at its end, as the standard says: no PUBREL follows.
     """
 
-    def __init__(self, client_id: str, version: MQTTProtocolVersion) -> None:
+    def __init__(
+        self,
+        client_id: str,
+        version: MQTTProtocolVersion,
+        transport: Literal["tcp", "websockets"] = "tcp",
+    ) -> None:
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
+            transport=transport,
             protocol=version,
             reconnect_on_failure=False,
         )

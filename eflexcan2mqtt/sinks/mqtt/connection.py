@@ -66,7 +66,8 @@ class Connection:
         self._happened: list[Happening] = []
         self._accepted = self._damaged = False
         self._refusal: BrokerError | None = None
-        self._client = client = Client(client_id, version)
+        self._client = client = Client(client_id, version, config.transport)
+        client.ws_set_options(config.path)
         if config.username:
             client.username_pw_set(config.username, config.password or None)
         if will:

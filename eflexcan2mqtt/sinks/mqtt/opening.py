@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
+from ...settings import paths
 from ...settings.schema import SpoolSettings
 from .outbox import Outbox
 from .store import SpoolError
@@ -17,7 +17,7 @@ def directory_of(settings: SpoolSettings) -> Path | None:
     """The spool's folder: that of the settings, or the service's; None if there is to be none."""
     name = settings.directory
     if name is None:
-        name = os.environ.get("STATE_DIRECTORY", "")
+        name = paths.state_directory()
     return Path(name) if name else None
 
 

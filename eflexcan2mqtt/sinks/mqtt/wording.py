@@ -6,6 +6,8 @@ import socket
 import ssl
 from typing import Any
 
+from paho.mqtt.client import WebsocketConnectionError
+
 CHECK_PORT = "check [mqtt] port and tls"
 
 
@@ -21,6 +23,8 @@ def of_exception(error: Exception) -> str:
             return f"no secure connection: this port does not speak TLS; {CHECK_PORT}"
         case ssl.SSLError():
             return f"no secure connection: {getattr(error, 'verify_message', '') or error}"
+        case WebsocketConnectionError():
+            return "does not answer as a broker on websockets: check path"
         case TimeoutError():
             return "does not answer"
     return getattr(error, "strerror", None) or str(error) or "cannot connect"

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import pytest
 
 from eflexcan2mqtt.settings.schema import Mqtt
-from tests.support.arrays import drained, publish
-from tests.support.broker import wait_until
+from tests.support.arrays import drained, numbers, publish
+from tests.support.broker import free_port, wait_until
 from tests.support.certificates import make_certificate
 from tests.support.faults import seen
 
@@ -107,6 +107,41 @@ def test_tls_with_a_private_authority(open_sink, tls_broker, lines):
     publish(sink, *range(300))
     assert drained(sink, 10)
     assert lines() == [f"127.0.0.1:{broker.port}: connected"]
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_websockets(open_sink, make_broker, subscribe, tmp_path, lines, secure):
+    port = free_port()
+    listener = [f"listener {port}", "protocol websockets", "socket_domain ipv4"]
+    tls = {}
+    if secure:
+        key, cert = authority = make_certificate(tmp_path, "authority")
+        tls = {"tls": True, "tls_ca": str(cert)}
+        key, cert = make_certificate(tmp_path, "broker", "IP:127.0.0.1", authority)
+        listener += [f"certfile {cert}", f"keyfile {key}"]
+    broker = make_broker("allow_anonymous true", *listener).start()
+    subscriber = subscribe(broker.port)
+    sink = open_sink(port, transport="websockets", **tls)
+    publish(sink, *range(100), size=3000)
+    assert drained(sink, 20)
+    wait_until(lambda: len(subscriber.payloads()) == 100)
+    assert numbers(subscriber.payloads()) == list(range(100))
+    assert lines() == [f"127.0.0.1:{port}: connected"]
+
+
+# paho leaves the socket of a failed handshake to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_web_server_without_a_broker_is_one_line(open_sink, lines):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        open_sink(server.getsockname()[1], transport="websockets", path="/elsewhere")
+        connection, _ = server.accept()
+        with connection:
+            assert connection.recv(1000).startswith(b"GET /elsewhere HTTP/1.1\r\n")
+            connection.sendall(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n")
+            wait_until(lines)
+    [line] = lines()
+    seen("a web server, or a wrong path, instead of a broker on websockets", line)
 
 
 def test_tls_does_not_trust_an_unknown_authority(open_sink, tls_broker, tmp_path, lines):

@@ -1,0 +1,143 @@
+"""The values of an INI in; what is wrong with them together out.
+
+Reads the files that settings name, and puts their passwords among the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, product
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from . import secrets, topics
+from .schema import SECTIONS, HomeAssistant, Mqtt
+
+_NEEDS = {
+    "password": "username",
+    "password_file": "username",
+    "path": "transport",
+    "tls_ca": "tls",
+    "tls_cert": "tls",
+    "tls_key": "tls_cert",
+    "tls_insecure": "tls",
+}
+_FILES = ("password_file", "tls_ca", "tls_cert", "tls_key")
+
+Found: TypeAlias = dict[tuple[str, str], tuple[int, Any]]
+"""(section, key) -> (line, value)"""
+
+Values: TypeAlias = dict[str, dict[str, Any]]
+"""section -> key -> value"""
+
+_Complaint: TypeAlias = tuple[str, str, str]
+"""section, key and what is wrong"""
+
+
+def by_section(found: Found) -> Values:
+    """The values without their lines."""
+    return {
+        name: {key: value for (section, key), (_, value) in found.items() if section == name}
+        for name in SECTIONS
+    }
+
+
+def take_apart(found: Found) -> Iterator[tuple[int, str]]:
+    """Put what [mqtt] hostname holds where it belongs; yield (line, complaint)."""
+    match found.get(("mqtt", "hostname")):
+        case (at, dict(parts)):
+            for key, value in parts.items():
+                line, other = found.get(("mqtt", key), (at, value))
+                if key != "hostname" and other != value:
+                    expected = f"expected the same as in hostname, line {at}, or no such line"
+                    yield line, f"[mqtt] {key}: {expected}"
+                found["mqtt", key] = (line, value)
+
+
+def complete(found: Found, values: Values, folder: Path) -> Iterator[tuple[int, str]]:
+    """Read the files that the values name; yield (line, complaint)."""
+    for section, key, complaint in chain(
+        _missing(values["mqtt"]),
+        _read_files(values, folder),
+        _credential(values["mqtt"]),
+        _certificates(values["mqtt"]),
+        _page(values["web"]),
+    ):
+        yield found[section, key][0], f"[{section}] {key}: {complaint}"
+    yield from _overlap(found)
+
+
+def _missing(values: dict[str, Any]) -> Iterator[_Complaint]:
+    given = [key for key, value in values.items() if value != getattr(Mqtt, key)]
+    for key, needed in _NEEDS.items():
+        if key in given and needed not in given:
+            yield "mqtt", key, f"expected {needed} to be set as well"
+
+
+def _read_files(values: Values, folder: Path) -> Iterator[_Complaint]:
+    for section, key in product(("mqtt", "web"), _FILES):
+        settings = values[section]
+        if not settings.get(key):
+            continue
+        settings[key] = str(folder / settings[key])
+        try:
+            content = Path(settings[key]).read_bytes()
+        except OSError as error:
+            yield section, key, f"expected the name of a file that can be read: {error.strerror}"
+            settings[key] = ""
+            continue
+        if key == "password_file":
+            if settings.get("password"):
+                yield section, key, "expected either password or password_file, not both"
+            try:
+                settings["password"] = topics.password(secrets.text(content))
+            except UnicodeDecodeError:
+                yield section, key, "expected a file in UTF-8"
+            except ValueError as error:
+                yield section, key, str(error)
+
+
+def _credential(values: dict[str, Any]) -> Iterator[_Complaint]:
+    if values.get("username") and not values.get("password_file") and "password" not in values:
+        try:
+            values["password"] = topics.password(secrets.credential())
+        except UnicodeDecodeError:
+            yield "mqtt", "username", f"expected a password in UTF-8 in {secrets.PASSWORD_PATH}"
+        except ValueError as error:
+            yield "mqtt", "username", f"{error} in {secrets.PASSWORD_PATH}"
+
+
+def _certificates(values: dict[str, Any]) -> Iterator[_Complaint]:
+    ca, cert, key = (values.get(name, "") for name in ("tls_ca", "tls_cert", "tls_key"))
+    if not ca and not cert:
+        return
+    from . import tls  # it loads ssl, which costs memory
+
+    for name, files in (("tls_ca", {"ca": ca}), ("tls_cert", {"cert": cert, "key": key})):
+        try:
+            tls.context(**files)
+        except OSError as error:
+            yield "mqtt", name, f"expected certificates and keys in PEM: {error.strerror or error}"
+
+
+def _page(values: dict[str, Any]) -> Iterator[_Complaint]:
+    """A page is never open by mistake."""
+    if values.get("password_file") and not values.get("password", "-"):
+        yield "web", "password_file", "expected a password in this file; it is empty"
+    if "username" in values and "password_file" not in values:
+        yield "web", "username", "expected password_file to be set as well"
+
+
+def _overlap(found: Found) -> Iterator[tuple[int, str]]:
+    """Home Assistant would take our arrays for descriptions."""
+    nowhere = (0, None)
+    _, discovery = found.get(("homeassistant", "discovery"), nowhere)
+    topic_line, topic = found.get(("mqtt", "topic"), (0, Mqtt.topic))
+    line, prefix = found.get(("homeassistant", "prefix"), (0, HomeAssistant.prefix))
+    if discovery and f"{topic}/".startswith(f"{prefix}/"):
+        where = f"line {line}" if line else "the default"
+        yield (
+            topic_line or line,
+            f"[mqtt] topic: lies under [homeassistant] prefix ({where}), which is for descriptions "
+            "only; choose another topic",
+        )

@@ -1,0 +1,27 @@
+"""What a setting is: a field of a dataclass that knows its meaning and how to read its text."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+
+def setting(
+    default: Any,
+    meaning: str,
+    parse: Callable[[str], Any] = str,
+    *,
+    example: str | None = None,
+    secret: bool = False,
+) -> Any:
+    """A field of a section.
+
+    ``parse`` raises ValueError saying what it expected.  The shipped INI has a setting with an
+    ``example`` as a comment that shows it.
+    """
+    return dataclasses.field(
+        default=default,
+        repr=not secret,
+        metadata={"meaning": meaning, "parse": parse, "example": example},
+    )
