@@ -8,65 +8,22 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
-from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
 from . import __version__
+from .options import Anonymize, Check, Command, Forget, Run
 from .protocol.bank import BANK
 from .protocol.fields import STAGES
 from .protocol.values import Serial
 from .sinks import MQTT, OUTPUTS
-from .sources import BUS, DEFAULT_BATTERIES, RECORDING, Input, parse_input
+from .sources import BUS, DEFAULT_BATTERIES, EARLIEST, LATEST, RECORDING, Input, parse_input
 
 PROGRAM = "eflexcan2mqtt"
 
-
-@dataclass(frozen=True)
-class Run:
-    """Read an input and send its cycles to an output; ``speed`` and ``fields`` may be unset."""
-
-    config: Path | None
-    input: Input
-    output: str
-    fields: str | None
-    speed: float | None
-    verbose: bool
-
-    def pace(self) -> float:
-        """How fast a recording is played: for a pipe without waiting, else as recorded."""
-        if self.speed is not None:
-            return self.speed
-        return 0.0 if OUTPUTS[self.output].piped and self.input.kind == RECORDING else 1.0
-
-
-@dataclass(frozen=True)
-class Check:
-    """Say what is wrong with the INI, and with what the input and the output need."""
-
-    config: Path | None
-    input: Input
-    output: str
-
-
-@dataclass(frozen=True)
-class Forget:
-    """Remove a battery, or the bank, from Home Assistant."""
-
-    config: Path | None
-    battery_id: str
-
-
-@dataclass(frozen=True)
-class Anonymize:
-    """Write a recording again with made-up serial numbers."""
-
-    source: Path
-    target: Path
-
-
-Command = Run | Check | Forget | Anonymize
 
 HELP = {
     "run": "read an input and send its cycles to an output (this is the default)",
@@ -102,7 +59,7 @@ def _command(name: str, words: list[str]) -> Command:
     _add_input(parser)
     _add_output(parser)
     found = parser.parse_args(words)
-    return Check(found.config, found.input, found.output)
+    return Check(found.config, found.input, found.output, _end_of(parser, found))
 
 
 def _run(prog: str, words: list[str], aliases: bool) -> Command:
@@ -125,20 +82,24 @@ def _run(prog: str, words: list[str], aliases: bool) -> Command:
         metavar="X",
         type=_speed,
         help="pace of a recording or of the simulator: 1 as recorded, 10 ten times as fast, 0 "
-        "without waiting (default: 0 for a recording to "
+        "without waiting (default: 0 for a recording from a pipe or to "
         f"{', '.join(name for name, each in OUTPUTS.items() if each.piped)}, else 1)",
     )
     parser.add_argument("-v", "--verbose", action="store_true", help="log details as well")
     if aliases:
         _add_aliases(parser)
     found = parser.parse_args(words)
+    end = _end_of(parser, found)
     if aliases and found.check:
-        return Check(found.config, found.input, found.output)
+        return Check(found.config, found.input, found.output, end)
     if aliases and found.forget is not None:
         return Forget(found.config, found.forget)
     if aliases and found.anonymize is not None:
         return Anonymize(*found.anonymize)
-    return Run(found.config, found.input, found.output, found.fields, found.speed, found.verbose)
+    return Run(
+        *(found.config, found.input, found.output, found.fields, found.speed),
+        *(end, found.verbose),
+    )
 
 
 class _Parser(argparse.ArgumentParser):
@@ -179,7 +140,14 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
         type=_source,
         default=Input(BUS, ""),
         help="can[:CHANNEL] (default: the bus in [can]) | simulator[:N] (N batteries, default "
-        f"{DEFAULT_BATTERIES}) | FILE | - : a candump recording",
+        f"{DEFAULT_BATTERIES}) | FILE | - : a recording by candump, python-can or SavvyCAN",
+    )
+    parser.add_argument(
+        "--end",
+        metavar="TIME",
+        type=_end,
+        help="when the last frame of a recording came, if its times are relative: local time as "
+        "'2024-05-17 23:05:39', another one with Z or +02:00 behind, or seconds since 1970",
     )
 
 
@@ -221,6 +189,31 @@ def _source(text: str) -> Input:
         return parse_input(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _end(text: str) -> float:
+    try:
+        # Python 3.10 does not know Z.
+        date = datetime.fromisoformat(re.sub("[Zz]$", "+00:00", text.strip()))
+        seconds = date.timestamp()
+    except (ValueError, OverflowError, OSError):
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = math.nan
+    if not EARLIEST <= seconds <= LATEST:
+        raise argparse.ArgumentTypeError(
+            f"'{text}': expected a time such as '2024-05-17 23:05:39', '2024-05-17T21:05:39Z' or "
+            "1715987139, from 1990 to 2100"
+        )
+    return seconds
+
+
+def _end_of(parser: argparse.ArgumentParser, found: argparse.Namespace) -> float | None:
+    if found.end is not None and found.input.kind != RECORDING:
+        parser.error("--end is for a recording: --input FILE")
+    end: float | None = found.end
+    return end
 
 
 def _battery(text: str) -> str:

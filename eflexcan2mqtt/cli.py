@@ -10,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import daemon
-from .arguments import Anonymize, Check, Command, Forget, Run, parse
+from .arguments import parse
 from .commands import Caveat, Finding
+from .options import Anonymize, Check, Command, Forget, Run
 from .process.stop import Stop, Stopped
 from .settings import secrets, topics
 from .settings.load import DEFAULT_PATHS, ConfigError, load
@@ -76,7 +77,7 @@ def _run(command: Command) -> int:
             ini, config = _settings(command.config)
             with stop:
                 config = _with_input(config, command.input)
-                findings = check(config, command.input, command.output, ini)
+                findings = check(config, command.input, command.output, ini, command.end)
                 return _tell(findings, marked=True)
         case Forget():
             from .commands.forget import SECTIONS, forget

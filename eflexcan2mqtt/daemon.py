@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .arguments import Run
 from .bridge import Bridge
+from .options import Run
 from .process import logs, systemd
 from .process.stop import Stop, Stopped, end_with_any_thread
 from .protocol.reading import Reading
@@ -150,21 +150,17 @@ def _open(options: Run, can: Can, stack: ExitStack) -> Source:
         return Source(bus.batches(), losses=bus.losses)
     from .sources.pace import Paced
 
-    speed = options.pace()
     if kind == SIMULATOR:
         from .sources import simulator
 
+        speed = options.pace(live=False)
         paced = Paced(simulator.frames(int(name), time.time()), speed)
         return Source(zip(paced), lambda: paced.time, live=bool(speed))
     from .process.progress import Progress
-    from .sources.candump import Candump
-    from .sources.lines import Lines
+    from .sources.recording import Recording
 
-    lines = Lines(name)
-    opened = time.time()
-    # A file without times is read in an instant, or waits for a broker during a
-    # burst: neither is the time of its frames.
-    clock = time.time if lines.live else lambda: opened
-    recorded = Candump(lines, name, clock, stack.enter_context(Progress(lines)))
-    paced = Paced(recorded, speed)
-    return Source(zip(paced), lambda: paced.time, live=lines.live)
+    recording = Recording(name, options.end, OUTPUTS[options.output].stores)
+    recording.progress = stack.enter_context(Progress(recording))
+    recording.find_clock()
+    paced = Paced(recording, options.pace(recording.live))
+    return Source(zip(paced), lambda: paced.time, recording.live, recording.losses)

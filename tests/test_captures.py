@@ -13,8 +13,7 @@ import pytest
 
 from eflexcan2mqtt.protocol.fields import STAGES
 from eflexcan2mqtt.sinks.json_lines import to_json
-from eflexcan2mqtt.sources.candump import Candump
-from eflexcan2mqtt.sources.lines import Lines
+from eflexcan2mqtt.sources.recording import Recording
 
 from .support.bank import CAPTURES, published
 
@@ -40,7 +39,6 @@ def test_a_folder_of_captures_holds_captures(folder):
 )
 def test_a_capture_decodes_to_its_arrays(log, stage, arrays):
     """Byte for byte, one array a line."""
-    frames = Candump(Lines(str(log)), log.name)
-    printed = [to_json(each) for each in published(frames, stage)]
+    printed = [to_json(each) for each in published(Recording(str(log)), stage)]
     assert printed == arrays.read_text().splitlines()
     assert printed, "a capture that holds nothing tests nothing"

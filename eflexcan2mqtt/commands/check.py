@@ -12,14 +12,15 @@ from ..settings.load import DEFAULT_PATHS, ConfigError
 from ..settings.schema import Can, Config
 from ..sinks import MQTT, OUTPUTS, PAGE
 from ..sources import BUS, RECORDING, Input
-from ..sources.lines import Lines
 from . import Finding
 from .host_check import page, spool
 
 BUS_S = 3.0
 
 
-def check(config: Config, source: Input, output: str, ini: Path | None) -> Iterator[Finding]:
+def check(
+    config: Config, source: Input, output: str, ini: Path | None, end: float | None
+) -> Iterator[Finding]:
     """Try what the input and the output need; the settings from ``ini`` are good already."""
     places = " and ".join(map(str, DEFAULT_PATHS))
     absent = f"no INI (looked for {places}): the defaults are used"
@@ -27,7 +28,7 @@ def check(config: Config, source: Input, output: str, ini: Path | None) -> Itera
     if source.kind == BUS:
         yield bus(config.can)
     if source.kind == RECORDING:
-        yield recording(source.name)
+        yield recording(source.name, end, OUTPUTS[output].stores)
     if OUTPUTS[output] is PAGE or (OUTPUTS[output].with_page and config.web.listen):
         yield from page(config.web)
     if output == MQTT:
@@ -63,10 +64,25 @@ def bus(config: Can) -> Finding:
     return Finding(True, f"{config.channel}: hears {len(heard)} batteries")
 
 
-def recording(name: str) -> Finding:
-    """Open a recording."""
+def recording(name: str, end: float | None, stored: bool) -> Finding:
+    """Read a recording; a pipe is left to who runs the program."""
+    from ..sources.recording import Recording
+
+    count = 0
+    batteries = set()
+    first = last = 0.0
     try:
-        lines = Lines(name)
+        source = Recording(name, end, stored)
+        source.find_clock()
+        if source.live:
+            return Finding(True, f"{name}: a pipe, which is read when the program runs")
+        for event in source:
+            if event is not Silence.SECOND:
+                count += 1
+                batteries.add(event[0] & 0xF)
+                last = event[2]
+                first = first or last
     except OSError as error:
         return Finding(False, f"{name}: {error.strerror}")
-    return Finding(True, f"{name}: can be read, {lines.size} bytes")
+    found = f"{count} frames of {len(batteries)} batteries over {last - first:.0f} s"
+    return Finding(True, f"{name}: {found}")

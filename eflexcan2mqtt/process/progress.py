@@ -5,10 +5,21 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-
-from ..sources.lines import Lines
+from typing import Protocol
 
 _EVERY_S = 0.5
+
+
+class Measured(Protocol):
+    """A file that is read; ``size`` is 0 if it is not known."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+
+    @property
+    def position(self) -> int:
+        """How far it has been read, in bytes."""
 
 
 class Progress:
@@ -18,8 +29,8 @@ class Progress:
     the context clears the line.
     """
 
-    def __init__(self, lines: Lines) -> None:
-        self._lines = lines
+    def __init__(self, file: Measured) -> None:
+        self._file = file
         self._terminal = sys.stderr.isatty()
         self._shown = time.monotonic()
 
@@ -27,8 +38,8 @@ class Progress:
         now = time.monotonic()
         if self._terminal and now - self._shown >= _EVERY_S:
             self._shown = now
-            size = self._lines.size
-            done = f"{100 * self._lines.position // size} %" if size else "reading"
+            size = self._file.size
+            done = f"{100 * self._file.position // size} %" if size else "reading"
             self._write(f"\r{done} ")
 
     def __enter__(self) -> Progress:

@@ -70,13 +70,15 @@ class Output:
     """A row of the table: the module in this folder that makes the sink, and what it is.
 
     ``piped``: nobody watches it, so a recording is read as fast as it is taken.  ``with_page``:
-    ``[web] listen`` adds the page to it.
+    ``[web] listen`` adds the page to it.  ``stores``: what it gets is kept with its time, which
+    must not be guessed.
     """
 
     module: str
     help: str
     piped: bool = False
     with_page: bool = False
+    stores: bool = False
 
     def make(self, context: Context) -> Sink:
         """Load the module and make its sink."""
@@ -87,10 +89,10 @@ class Output:
 MQTT = "mqtt"
 
 OUTPUTS = {
-    MQTT: Output("mqtt", "arrays to the broker (default)", with_page=True),
+    MQTT: Output("mqtt", "arrays to the broker (default)", with_page=True, stores=True),
     "web": Output("web", "a page for browsers, without a broker"),
     "json": Output("json_lines", "one array a line on stdout", piped=True),
-    "influx": Output("influx", "InfluxDB's line protocol on stdout", piped=True),
+    "influx": Output("influx", "InfluxDB's line protocol on stdout", piped=True, stores=True),
     "table": Output("table", "a live table in the terminal"),
     "bytes": Output("byte_view", "raw bytes, with letters for what is known", piped=True),
 }

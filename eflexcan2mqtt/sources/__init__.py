@@ -18,6 +18,9 @@ from ..protocol.blocks import BATTERIES, Event
 BUS, SIMULATOR, RECORDING = "can", "simulator", "recording"
 DEFAULT_BATTERIES = 14
 
+EARLIEST, LATEST = 631_152_000.0, 4_102_444_800.0
+"""A recorded time from 1990 to 2100 is seconds since 1970; less counts from something else."""
+
 
 class Input(NamedTuple):
     """What ``--input`` names: ``name`` is the channel, the number of batteries or the file."""

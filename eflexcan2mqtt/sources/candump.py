@@ -1,142 +1,156 @@
-"""A recording by candump in, the batteries' frames out; damaged lines are skipped and counted.
+"""A recording by candump in, what it logged out; damaged lines are skipped and counted.
 
 Two kinds of line are understood, in any mix:
 
     (1715987139.048187) can0 101#01010E0213FFFD47        candump -L, also with R or T behind
-      can0  101   [8]  01 01 0E 02 13 FF FD 47           on screen, also with -ta or -td
+      can0  101   [8]  01 01 0E 02 13 FF FD 47           on screen, with any options
+
+python-can's .log is of the first kind, the dumps of Battery-Emulator are like the second:
+
+    (331.420) RX0 101 [8] 01 01 0E 02 13 FF FD 47
 """
 
 from __future__ import annotations
 
+import errno
 import logging
+import math
 import re
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
-from ..protocol.blocks import FRAME_BYTES, OUR_IDS, SILENT_TICKS, TICK_S, Event, Frame, Silence
+from .clock import LocalTime
+from .formats import Kind, Logged
 from .lines import LONGEST
 
 log = logging.getLogger(__name__)
 
-LINES_PER_PROGRESS = 4096
-
-_ABSOLUTE_DIGITS = 10  # candump prints seconds since 1970 with ten digits or more, gaps with three
-
+_DATE = rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+"
+_TIME = rb"\((?P<time>\d+\.\d+|" + _DATE + rb")\)\s+"
+_ID = rb"(?P<id>[0-9A-Fa-f]{8}|[0-7][0-9A-Fa-f]{2})"
 _LOG = re.compile(
-    rb"\((?P<time>\d+\.\d+)\)\s+(?P<bus>\S+)\s+(?P<id>[0-9A-Fa-f]{8}|[0-7][0-9A-Fa-f]{2})#"
-    rb"(?:(?P<data>(?:[0-9A-Fa-f]{2}){0,8})|R[0-8]?|#[0-9A-Fa-f](?:[0-9A-Fa-f]{2}){0,64})"
+    _TIME + rb"(?P<bus>\S+)\s+" + _ID + rb"#"
+    rb"(?:(?P<data>(?:[0-9A-Fa-f]{2}){0,8})|(?P<remote>R[0-8]?)"
+    rb"|#[0-9A-Fa-f](?:[0-9A-Fa-f]{2}){0,64})"
     rb"(?:_[9A-Fa-f])?(?:\s+[RT])?\s*"
 )
-_SCREEN = re.compile(
-    rb"\s*(?:\((?P<time>\d+\.\d+)\)\s+)?(?P<bus>\S+)\s+(?:[RT]X\s+\S\s+\S\s+)?"
-    rb"(?P<id>[0-9A-Fa-f]{8}|[0-7][0-9A-Fa-f]{2})\s+\[(?P<length>\d\d?)\]"
-    rb"(?:\s+(?:(?P<data>[0-9A-Fa-f]{2}(?:\s[0-9A-Fa-f]{2})*)|(?P<remote>remote request)))?"
-    rb"(?:\s+(?:'.*'|ERRORFRAME))?\s*"
+_ON_SCREEN = (
+    rb"\s*(?:" + _TIME + rb")?(?:(?P<emulator>[RT]X\d+)\s+(?P<any_id>[0-9A-Fa-f]{1,8})"
+    rb"|(?P<bus>\S+)\s+(?:[RT]X\s+\S\s+\S\s+)?" + _ID + rb")"
+    rb"\s+(?:\[(?P<length>\d\d?)\]|\{[9A-F]\})"
 )
+_BYTES = rb"[0-9A-Fa-f]{2}(?:\s[0-9A-Fa-f]{2})*"
+_SCREEN = re.compile(
+    _ON_SCREEN + rb"(?:\s+(?:(?P<data>" + _BYTES + rb")|(?P<remote>remote request)))?"
+    rb"(?:\s+(?:'.*'|(?P<error>ERRORFRAME)))?\s*"
+)
+_COLOUR = re.compile(rb"\x1b\[[\d;]*m")
+_DROPPED = re.compile(rb"DROPCOUNT: dropped (\d{1,9}) CAN frames? on .*")  # candump -d
+_EXPLAINED = re.compile(rb"\t[a-z][a-z-]*(?:[{,].*)?\s*")  # candump -e, below an error frame
+
+# What these options show cannot be read.
+_UNREADABLE = {
+    "-S: bytes are reversed": re.compile(
+        _ON_SCREEN + rb"\s+[0-9A-Fa-f]{2}(?:`[0-9A-Fa-f]{2})+(?:\s.*)?"
+    ),
+    "-i: bytes are binary": re.compile(_ON_SCREEN + rb"\s+[01]{8}(?:[\s`][01]{8})*(?:\s.*)?"),
+}
+
+_ERROR_FLAG = 0x20000000
 
 
 class Candump:
-    """Iterates over the frames of battery ids in a recording, and silence for seconds without one.
+    """Iterates over what the lines of a recording logged; None for each second without a line.
 
-    ``name`` is what messages call the recording; ``lines`` are its lines, and None for each
-    second of waiting.  ``clock`` gives the time of lines without one; gaps (-td) are added up
-    from there.  ``progress`` is called now and then.  ``damaged`` counts lines that candump
-    would not print; the first is logged.
-
-    Frames come from one bus only, the first that has a battery's: the ids of two banks in one
-    recording would mix.
+    ``name`` is what messages call the recording.  A stamp is not a number where a line has none.
+    ``damaged`` counts lines that candump would not print, the first is logged; ``dropped`` are
+    frames that candump says it has lost.  Raises OSError with the name for a recording with an
+    option whose lines cannot be read.
     """
 
-    def __init__(
-        self,
-        lines: Iterable[bytes | None],
-        name: str,
-        clock: Callable[[], float] = time.time,
-        progress: Callable[[], None] = lambda: None,
-    ) -> None:
+    absolute = None
+
+    def __init__(self, lines: Iterable[bytes | None], name: str) -> None:
         self.name = name
         self.count = 0
         self.damaged = 0
+        self.dropped = 0
         self._lines = lines
-        self._clock = clock
-        self._progress = progress
-        self._time = 0.0
-        self._bus: bytes | None = None
-        self._ignored_bus = False
+        self._local_time = LocalTime()
+        self._reported = False
+        self._summed_up = False
 
-    def __iter__(self) -> Iterator[Event]:
-        newest = None
+    def __iter__(self) -> Iterator[Logged | None]:
+        self.count = self.damaged = self.dropped = 0
         for line in self._lines:
             if line is None:
-                yield Silence.SECOND
+                yield None
                 continue
             self.count += 1
-            if not self.count % LINES_PER_PROGRESS:
-                self._progress()
-            frame = self._frame(line)
-            if frame is None:
-                continue
-            if newest is not None and self._time - newest > SILENT_TICKS * TICK_S:
-                yield from [Silence.SECOND] * SILENT_TICKS
-            newest = self._time
-            yield frame
-        if newest is None and self.count:
-            log.warning("%s: no frame of a battery in %d lines", self.name, self.count)
-        if self.damaged:
+            logged = self._logged(_COLOUR.sub(b"", line) if b"\x1b" in line else line)
+            if logged is not None:
+                yield logged
+        if self.damaged and not self._summed_up:
+            self._summed_up = True
             log.warning("%s: skipped %d of %d lines", self.name, self.damaged, self.count)
 
-    def _frame(self, line: bytes) -> Frame | None:
-        match = _LOG.fullmatch(line) or _SCREEN.fullmatch(line)
-        if match is None or len(line) > LONGEST:
-            if line.strip():
-                self._report_damage(line)
+    def _logged(self, line: bytes) -> Logged | None:
+        match = _LOG.fullmatch(line) if len(line) <= LONGEST else None
+        if match is not None:
+            stamp, bus, can_id, data, remote = match.groups()
+            kind: Kind = "data" if data is not None else "remote" if remote else "fd"
+            return self._made(bus, can_id, kind, data or b"", stamp)
+        match = _SCREEN.fullmatch(line) if len(line) <= LONGEST else None
+        if match is None:
+            self._other(line)
             return None
         found = match.groupdict()
-        data = bytes.fromhex((found["data"] or b"").decode())
-        # Only lines of the screen show a length; that of CAN FD has two digits.
-        length = found.get("length") or b""
-        if len(length) == 1 and not found.get("remote") and len(data) != int(length):
-            self._report_damage(line)
+        bytes_, length = found["data"] or b"", found["length"] or b"8"
+        kind = "remote" if found["remote"] else "error" if found["error"] else "data"
+        # That of CAN FD has two digits.
+        if len(length) == 2:
+            kind = "fd"
+        elif kind == "data" and len(bytes_.split()) != int(length):
+            self._other(line)
             return None
-        self._set_time(found["time"])
-        if len(found["id"]) != 3 or len(data) != FRAME_BYTES or len(length) > 1:
-            return None
-        can_id = int(found["id"], 16)
-        if can_id not in OUR_IDS or not self._is_our_bus(found["bus"]):
-            return None
-        return can_id, data, self._time
+        bus = found["bus"] or found["emulator"]
+        return self._made(bus, found["id"] or found["any_id"], kind, bytes_, found["time"])
 
-    def _set_time(self, stamp: bytes | None) -> None:
+    def _made(
+        self, bus: bytes, can_id: bytes, kind: Kind, data: bytes, stamp: bytes | None
+    ) -> Logged:
+        extended = len(can_id) != 3
+        number = int(can_id, 16)
+        if extended and number & _ERROR_FLAG:
+            kind = "error"
         if stamp is None:
-            self._time = self._clock()
-        elif stamp.index(b".") >= _ABSOLUTE_DIGITS:
-            self._time = float(stamp)
+            time = math.nan
         else:
-            self._time = (self._time or self._clock()) + float(stamp)
+            time = self._local_time(stamp) if b"-" in stamp else float(stamp)
+        return Logged(
+            bus.decode("latin-1"), number, extended, kind, bytes.fromhex(data.decode()), time
+        )
 
-    def _is_our_bus(self, bus: bytes) -> bool:
-        if self._bus is None:
-            self._bus = bus
-        if bus == self._bus:
-            return True
-        if not self._ignored_bus:
-            self._ignored_bus = True
-            log.warning(
-                "%s:%d: frames of %s are ignored: only the first bus, %s, is read",
-                *(self.name, self.count, _text(bus), _text(self._bus)),
-            )
-        return False
-
-    def _report_damage(self, line: bytes) -> None:
+    def _other(self, line: bytes) -> None:
+        """A line that is no frame: blank, a note of candump's, or damaged."""
+        if not line.strip() or _EXPLAINED.fullmatch(line):
+            return
+        dropped = _DROPPED.match(line)
+        if dropped:
+            self.dropped += int(dropped[1])
+            return
+        for option, pattern in _UNREADABLE.items():
+            if pattern.fullmatch(line):
+                problem = f"this is candump {option}; record with 'candump -L'"
+                raise OSError(errno.EINVAL, problem, self.name)
         self.damaged += 1
-        if self.damaged == 1:
+        if not self._reported:
+            self._reported = True
             log.warning(
                 "%s:%d: expected a line of candump, found '%s'",
-                *(self.name, self.count, _text(line.strip()[:60])),
+                *(self.name, self.count, printable(line.strip()[:60].decode("latin-1"))),
             )
 
 
-def _text(found: bytes) -> str:
-    """Bytes of a recording, safe to show in a terminal."""
-    text = found.decode("ascii", "backslashreplace")
+def printable(text: str) -> str:
+    """What a recording shows, safe to show in a terminal."""
     return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)

@@ -64,18 +64,25 @@ class Reader(ABC):
 
     ``absolute`` is whether stamps are seconds since 1970 (True) or since some start (False); None
     if the format does not say.  It is valid once the first item is read.  ``damaged`` counts what
-    was skipped since the iteration began: the first is logged, at the end how many there were.
-    ``position`` and ``size`` are in bytes of the file.  Raises OSError with the file's name.
+    was skipped since the iteration began: the first is logged and, at the first end, how many there
+    were.
+    ``position`` and ``size`` are in bytes of the file, ``modified`` when
+    it was.  Raises OSError with the file's name.
     """
 
     absolute: bool | None = None
+    dropped = 0
+    """Frames that whoever recorded says were lost: these formats do not say."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.damaged = 0
-        self.size = path.stat().st_size
+        status = path.stat()
+        self.size = status.st_size
+        self.modified = status.st_mtime
         self._file: BinaryIO | None = None
         self._reported = False
+        self._summed_up = False
 
     @property
     def position(self) -> int:
@@ -88,14 +95,17 @@ class Reader(ABC):
         self.damaged = 0
         try:
             with self.path.open("rb") as self._file:
-                unzipped = _unzipped(self._file)
-                yield from self._logged(io.BufferedReader(unzipped) if unzipped else self._file)
+                zipped = unzipped(self._file)
+                yield from self._logged(io.BufferedReader(zipped) if zipped else self._file)
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(self.path)) from None
-        if unzipped and unzipped.damage:
+        if self._summed_up:
+            return
+        self._summed_up = True
+        if zipped and zipped.damage:
             log.warning(
                 "%s: the gzipped file is cut or damaged; what is before that was read (%s)",
-                *(self.path, unzipped.damage),
+                *(self.path, zipped.damage),
             )
         if self.damaged:
             log.warning("%s: skipped %s", self.path, self._skipped())
@@ -146,7 +156,7 @@ def reader(path: Path) -> Reader | None:
 
 def _format(path: Path) -> str | None:
     with path.open("rb") as file:
-        content = (_unzipped(file) or file).read(_HEAD) or b""
+        content = (unzipped(file) or file).read(_HEAD) or b""
     # In Latin-1 any byte is a character.
     head = content.removeprefix(codecs.BOM_UTF8).decode("latin-1")
     head = head.replace("\r\n", "\n").replace("\r", "\n")
@@ -157,10 +167,10 @@ def _format(path: Path) -> str | None:
     return suffix[1:].lower() if suffix.lower() in _BY_SUFFIX else None
 
 
-class _Unzipped(io.RawIOBase):
+class Unzipped(io.RawIOBase):
     """What of a gzipped file can be read; then it ends, and ``damage`` says why too early."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO | io.FileIO) -> None:
         self.damage = ""
         self._file = gzip.GzipFile(fileobj=file)
 
@@ -177,8 +187,8 @@ class _Unzipped(io.RawIOBase):
         return len(data)
 
 
-def _unzipped(file: BinaryIO) -> _Unzipped | None:
+def unzipped(file: BinaryIO | io.FileIO) -> Unzipped | None:
     """The content of a gzipped file; None if it is not gzipped."""
     start = file.read(len(_GZIP))
-    file.seek(0)
-    return _Unzipped(file) if start == _GZIP else None
+    file.seek(-len(start), io.SEEK_CUR)
+    return Unzipped(file) if start == _GZIP else None

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import os
 import select
 from collections.abc import Iterator
 from pathlib import Path
+
+from .formats import unzipped
+
+log = logging.getLogger(__name__)
 
 LONGEST = 1000
 """Bytes of a line that are kept; candump's longest, a CAN FD frame on screen, has about 250."""
@@ -16,43 +22,38 @@ _TICK_S = 1.0
 
 
 class Lines:
-    """The lines of a file or of stdin (``-``), without their ends, in constant memory.
+    """The lines of a file, plain or gzipped, or of stdin (``-``), without their ends.
 
-    They can be read once.  A line longer than LONGEST is cut.  ``live`` is whether something
-    may still be writing, as into a pipe.  ``size`` and ``position`` are in bytes; ``size`` is 0
-    if it is not known.  Raises OSError with the file's name.
+    In constant memory.  ``live`` is whether something may still be writing, as into a pipe: that
+    can be read once, a file again and again.  A line longer than LONGEST is cut.  ``size`` and
+    ``position`` are in bytes; ``size`` is 0 if it is not known.  ``modified`` is when the file
+    was, in seconds since 1970.  Raises OSError with the file's name.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._file = 0 if name == STDIN else os.open(Path(name), os.O_RDONLY)
+        descriptor = 0 if name == STDIN else os.open(Path(name), os.O_RDONLY)
         try:
-            self.size = os.fstat(self._file).st_size
-            self.live = not os.path.isfile(f"/dev/fd/{self._file}")  # noqa: PTH113 (a descriptor)
+            status = os.fstat(descriptor)
+            self.live = not os.path.isfile(f"/dev/fd/{descriptor}")  # noqa: PTH113 (a descriptor)
+            self._file = io.FileIO(descriptor, closefd=False)
         except OSError as error:
             raise self._named(error) from None
+        self.size = status.st_size
+        self.modified = status.st_mtime
         self.position = 0
+        self._start = 0 if self.live else self._file.tell()
+        self._reported = False
 
     def __iter__(self) -> Iterator[bytes | None]:
-        try:
-            yield from self._read()
-        finally:
-            if self.name != STDIN:
-                os.close(self._file)
-
-    def _read(self) -> Iterator[bytes | None]:
+        if not self.live:
+            self._file.seek(self._start)
+        self.position = 0
         rest = b""
-        while True:
-            if self.live and not select.select([self._file], [], [], _TICK_S)[0]:
+        for chunk in self._chunks():
+            if chunk is None:
                 yield None
                 continue
-            try:
-                chunk = os.read(self._file, _CHUNK)
-            except OSError as error:
-                raise self._named(error) from None
-            if not chunk:
-                break
-            self.position += len(chunk)
             *lines, tail = chunk.split(b"\n")
             if lines:
                 lines[0] = rest + lines[0]
@@ -62,6 +63,34 @@ class Lines:
             rest = (rest + tail)[: LONGEST + 1]
         if rest:
             yield rest
+
+    def close(self) -> None:
+        """Close the file, but stdin; nothing can be read any more."""
+        if self.name != STDIN and not self._file.closed:
+            os.close(self._file.fileno())
+        self._file.close()
+
+    def _chunks(self) -> Iterator[bytes | None]:
+        zipped = None if self.live else unzipped(self._file)
+        source = zipped or self._file
+        while True:
+            if self.live and not select.select([self._file], [], [], _TICK_S)[0]:
+                yield None
+                continue
+            try:
+                chunk = source.read(_CHUNK)
+            except OSError as error:
+                raise self._named(error) from None
+            if not chunk:
+                break
+            self.position = self.position + len(chunk) if self.live else self._file.tell()
+            yield chunk
+        if zipped and zipped.damage and not self._reported:
+            self._reported = True
+            log.warning(
+                "%s: the gzipped file is cut or damaged; what is before that was read (%s)",
+                *(self.name, zipped.damage),
+            )
 
     def _named(self, error: OSError) -> OSError:
         return OSError(error.errno, error.strerror, self.name)

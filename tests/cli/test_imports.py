@@ -24,7 +24,10 @@ EXPENSIVE = {
 """What only those should load who use it."""
 
 LINES = {"sinks.text_lines", "sinks.json_lines"}
-FILE = {"sources.candump", "sources.lines", "sources.pace"}
+FILE = {
+    f"sources.{name}"
+    for name in ("candump", "clock", "formats", "found", "lines", "pace", "recording")
+}
 BUS = {
     *("can", "asyncio", "sqlite3"),  # python-can uses the two
     *(f"sources.{name}" for name in ("arrivals", "can_bus", "messages", "opening", "reader")),

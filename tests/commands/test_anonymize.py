@@ -17,7 +17,7 @@ from eflexcan2mqtt.commands.anonymize import anonymize
 from eflexcan2mqtt.protocol.values import Serial
 from eflexcan2mqtt.sources import simulator
 from eflexcan2mqtt.sources.candump import Candump
-from tests.support.bank import START, candump_line, published, sent
+from tests.support.bank import START, candump_line, frames_of, published, sent
 from tests.support.faults import seen
 from tests.support.program import LOG
 
@@ -38,7 +38,7 @@ def masked(folder, text):
 def arrays(text):
     """The arrays of a recording, without the serial numbers."""
     lines = text.encode("latin-1").split(b"\n")
-    found = published(Candump(lines, "x.log", clock=lambda: START), "extended")
+    found = published(frames_of(Candump(lines, "x.log")), "extended")
     for each in found:
         for reading in each:
             assert reading.pop("battery_id")

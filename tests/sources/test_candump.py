@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+import math
 import time
+from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eflexcan2mqtt.protocol.blocks import OUR_IDS, Silence
-from eflexcan2mqtt.sources.candump import LINES_PER_PROGRESS, Candump
+from eflexcan2mqtt.protocol.blocks import OUR_IDS
+from eflexcan2mqtt.sources.candump import Candump
 from eflexcan2mqtt.sources.lines import LONGEST
-from tests.support.bank import candump_line, sent
+from tests.support.bank import candump_line, frames_of
+from tests.support.faults import seen
 
 DATA = "01010E0213FFFD47"
 SPACED = "01 01 0E 02 13 FF FD 47"
+SWAPPED = "`".join(reversed(SPACED.split()))
+BINARY = " ".join(f"{each:08b}" for each in bytes.fromhex(DATA))
 FRAME = (0x101, bytes.fromhex(DATA), 1715987139.048187)
 
 
+@pytest.fixture
+def in_zone(monkeypatch):
+    """Sets the time zone of this process."""
+
+    def set_zone(name):
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield set_zone
+    monkeypatch.undo()
+    time.tzset()
+
+
 def read(text):
-    """The frames in a log, and its reader."""
+    """The frames of batteries in a log, and its reader."""
     lines = (text.encode() if isinstance(text, str) else text).split(b"\n")
     source = Candump(lines if lines[-1] else lines[:-1], "x.log")
-    return list(source), source
+    return frames_of(source), source
 
 
 @pytest.mark.parametrize(
@@ -33,7 +51,13 @@ def read(text):
         f"(1715987139.048187)  can0  101#{DATA} T\r",
         f"(1715987139.048187)  can0  101   [8]  {SPACED}",
         f"(1715987139.048187)  can0       101   [8]  {SPACED}   '.....G..'",
-        f"(1715987139.048187)  can0  RX - -  101   [8]  {SPACED}",
+        f"(1715987139.048187)  can0  RX - -  101   [8]  {SPACED}",  # -x
+        f"(1715987139.048187)  can0  TX B E  101   [8]  {SPACED}   '........'",
+        f"(1715987139.048187)  can0  101   {{F}}  {SPACED}",  # -8
+        f"(1715987139.048187)  \x1b[31mcan0\x1b[0m  101   [8]  {SPACED}",  # -c
+        f" \x1b[31m(1715987139.048187)  can0  101   [8]  {SPACED}\x1b[0m",  # -ccc
+        f"(1715987139.048187) RX0 101 [8] {SPACED}",  # Battery-Emulator
+        f"(1715987139.048187000) can0 101#{DATA}",  # nanoseconds
     ],
 )
 def test_a_line_with_its_time_is_a_frame(line):
@@ -46,24 +70,36 @@ def test_a_last_line_without_an_end_is_a_line():
     assert read(f"(1715987139.048187) can0 101#{DATA}")[0] == [FRAME]
 
 
-def test_a_line_without_time_has_the_time_of_reading():
-    before = time.time()
-    [(can_id, data, stamp)], _ = read(f"  can0  101   [8]  {SPACED}\n")
-    assert (can_id, data) == FRAME[:2]
-    assert before <= stamp <= time.time()
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"  can0  101   [8]  {SPACED}",
+        f" (2024-13-41 23:05:39.048187)  can0  101   [8]  {SPACED}",  # no such day
+    ],
+)
+def test_a_line_without_time_is_a_frame_whose_time_is_no_number(line):
+    [logged] = Candump([line.encode()], "x.log")
+    assert (logged.can_id, logged.data) == FRAME[:2]
+    assert math.isnan(logged.stamp)
 
 
-def test_gaps_are_added_up_from_the_time_of_reading():
-    """candump -td; lines that are not ours count as well."""
-    text = (
-        f" (000.000000)  can0  101   [8]  {SPACED}\n"
-        f" (000.250000)  can0  7FF   [1]  00\n"
-        f" (001.250000)  can0  101   [8]  {SPACED}\n"
-    )
-    before = time.time()
-    [first, second], _ = read(text)
-    assert before <= first[2] <= time.time()
-    assert second[2] - first[2] == pytest.approx(1.5, abs=1e-5)
+@pytest.mark.parametrize(
+    ("zone", "stamp"),
+    [("UTC", 1715987139.048187), ("Europe/Berlin", 1715979939.048187)],
+)
+def test_a_date_is_local_time(zone, stamp, in_zone):
+    in_zone(zone)
+    frames, _ = read(f" (2024-05-17 23:05:39.048187)  can0  101   [8]  {SPACED}\n")
+    assert frames == [(*FRAME[:2], pytest.approx(stamp, abs=1e-6))]
+
+
+def test_the_hour_that_comes_twice_in_autumn_is_read_as_both(in_zone):
+    in_zone("Europe/Berlin")
+    begin = 1729990740.5  # 2024-10-27 02:59:00.5, summer time
+    dates = [begin + 10 * step for step in range(400)]
+    shown = [datetime.fromtimestamp(each).strftime("%Y-%m-%d %H:%M:%S.%f") for each in dates]
+    frames, _ = read("".join(f" ({each})  can0  101   [8]  {SPACED}\n" for each in shown))
+    assert [stamp for _, _, stamp in frames] == dates
 
 
 @pytest.mark.parametrize(
@@ -86,6 +122,13 @@ def test_gaps_are_added_up_from_the_time_of_reading():
         f"  can0  101  [12]  {SPACED} 00 00 00 00",
         "  can0  101   [2]  01 01",
         "  can0  101   [0] ",
+        "  can0  101   [0]  ''",
+        "\tcontroller-problem{rx-overflow}",  # candump -e, below its frame
+        "\tno-acknowledgement-on-tx",
+        "\tcontroller-problem{},error-counter-tx-rx{{0}{1}}",
+        "(331.420) TX1 18FF50E5 [8] 01 02 03 04 05 06 07 08",
+        "(331.420) RX0 7 [2] 01 02",
+        "DROPCOUNT: dropped 5 CAN frames on 'can0' socket (total drops 5)",
         "",
         "   ",
     ],
@@ -94,7 +137,7 @@ def test_lines_that_are_no_frame_of_a_battery_are_understood_and_ignored(line, c
     frames, source = read(line + "\n")
     assert frames == []
     assert source.damaged == 0
-    assert caplog.messages == ["x.log: no frame of a battery in 1 lines"]
+    assert not caplog.messages
 
 
 @pytest.mark.parametrize(
@@ -121,6 +164,7 @@ def test_a_damaged_line_is_counted_and_the_rest_read_on(line, caplog):
     frames, source = read(text)
     assert frames == [FRAME, FRAME]
     assert source.damaged == 1
+    seen("a line of a log is damaged", caplog.text)
     assert caplog.messages[0].startswith("x.log:2: expected a line of candump, found '")
     assert caplog.messages[1:] == ["x.log: skipped 1 of 3 lines"]
     assert "\x00" not in caplog.text
@@ -128,10 +172,7 @@ def test_a_damaged_line_is_counted_and_the_rest_read_on(line, caplog):
 
 def test_only_the_first_damaged_line_is_reported(caplog):
     assert read("a\nb\nc\n")[1].damaged == 3
-    assert caplog.messages[1:] == [
-        "x.log: no frame of a battery in 3 lines",
-        "x.log: skipped 3 of 3 lines",
-    ]
+    assert caplog.messages[1:] == ["x.log: skipped 3 of 3 lines"]
 
 
 def test_a_line_that_was_cut_for_its_length_is_damaged():
@@ -162,47 +203,26 @@ def test_frames_survive_being_written_and_read(ids, random):
 
 
 def test_seconds_without_a_line_pass_through():
-    source = Candump([None, candump_line(FRAME).encode(), None], "x.log")
-    assert list(source) == [Silence.SECOND, FRAME, Silence.SECOND]
+    first, frame, last = Candump([None, candump_line(FRAME).encode(), None], "x.log")
+    assert (first, last) == (None, None)
+    assert frames_of([frame]) == [FRAME]
 
 
-def test_lines_without_time_have_the_time_of_the_clock_that_was_given():
-    line = f"  can0  101   [8]  {SPACED}".encode()
-    assert list(Candump([line], "x.log", lambda: 5.5)) == [(*FRAME[:2], 5.5)]
+def test_frames_that_candump_has_lost_are_counted():
+    line = "DROPCOUNT: dropped {} CAN frame{} on 'can0' socket (total drops 6)\n"
+    assert read(line.format(1, "") + line.format(5, "s"))[1].dropped == 6
 
 
-def test_a_log_without_batteries_says_so(caplog):
-    assert read("# a note\n# another\n")[0] == []
-    assert "x.log: no frame of a battery in 2 lines" in caplog.messages
-
-
-def test_three_recorded_seconds_without_a_frame_are_a_silence():
-    frames = [*sent(1, 1.7e9), *sent(1, 1.7e9 + 2), *sent(1, 1.7e9 + 6)]
-    found, _ = read("".join(map(candump_line, frames)))
-    assert found[36:39] == [Silence.SECOND] * 3
-    assert found.count(Silence.SECOND) == 3
-
-
-def test_frames_of_a_second_bus_are_left_out_and_said_once(caplog):
-    """Two banks in one log use the same ids."""
-    bank, other = sent(1), sent(1, battery_soc=3)
-    text = "".join(
-        candump_line(a) + candump_line(b, "can1") for a, b in zip(bank, other, strict=True)
-    )
-    frames, _ = read(text)
-    assert frames == bank
-    assert caplog.messages == [
-        "x.log:2: frames of can1 are ignored: only the first bus, can0, is read"
-    ]
-
-
-def test_a_bus_without_batteries_does_not_win():
-    text = "(1715987139.000000) vcan7 123#00\n" + candump_line(FRAME)
-    assert read(text)[0] == [FRAME]
-
-
-def test_progress_is_told_now_and_then():
-    calls = []
-    text = "\n" * (3 * LINES_PER_PROGRESS)
-    list(Candump(text.encode().split(b"\n"), "x.log", progress=lambda: calls.append(1)))
-    assert len(calls) == 3
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (f"  can0  101   [8]  {SWAPPED}", "-S: bytes are reversed"),
+        (f" (000.000000)  can0  101   [8]  {SWAPPED}   `G.......`", "-S: bytes are reversed"),
+        (f"  can0  101   [8]  {BINARY}", "-i: bytes are binary"),
+        (f"  can0  101   [8]  {BINARY.replace(' ', '`')}", "-i: bytes are binary"),
+    ],
+)
+def test_lines_that_cannot_be_read_name_the_option_that_made_them(line, problem, caplog):
+    with pytest.raises(OSError, match=f"this is candump {problem}; record with 'candump -L'"):
+        read(line + "\n")
+    assert not caplog.messages

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from eflexcan2mqtt.bridge import Bridge
 from eflexcan2mqtt.protocol.array import array_of
-from eflexcan2mqtt.protocol.blocks import BLOCKS, Event, Frame, burst
+from eflexcan2mqtt.protocol.blocks import BLOCKS, FRAME_BYTES, OUR_IDS, Event, Frame, burst
 from eflexcan2mqtt.protocol.decode import encode
 from eflexcan2mqtt.protocol.reading import Reading
-from eflexcan2mqtt.sources.candump import Candump
-from eflexcan2mqtt.sources.lines import Lines
+from eflexcan2mqtt.sources.formats import Logged
+from eflexcan2mqtt.sources.recording import Recording
 from eflexcan2mqtt.sources.simulator import CYCLE_S
 
 CAPTURES = Path(__file__).parents[1] / "captures"
@@ -58,11 +59,24 @@ def summary(arrays: list[list[dict[str, Any]]]) -> list[list[tuple[int, int]]]:
     return [[(each["battery_number"], each["battery_soc"]) for each in array] for array in arrays]
 
 
+def frames_of(logged: Iterable[Logged | None]) -> list[Frame]:
+    """The frames of batteries among what was logged; START for those without a time."""
+    return [
+        (each.can_id, each.data, START if math.isnan(each.stamp) else each.stamp)
+        for each in logged
+        if each
+        and each.kind == "data"
+        and not each.extended
+        and each.can_id in OUR_IDS
+        and len(each.data) == FRAME_BYTES
+    ]
+
+
 def candump_line(frame: Frame, bus: str = "can0") -> str:
     """A frame as ``candump -L`` writes it."""
     can_id, data, time = frame
     return f"({time:.6f}) {bus} {can_id:03X}#{data.hex().upper()}\n"
 
 
-FULL = decoded(Candump(Lines(str(CAPTURES / "documented_example.log")), "example"))[0]
+FULL = decoded(Recording(str(CAPTURES / "documented_example.log")))[0]
 """The readings of the documented example, with every field."""

@@ -1,0 +1,61 @@
+"""What the command line asks for: one command, with its options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .sinks import OUTPUTS
+from .sources import RECORDING, Input
+
+
+@dataclass(frozen=True)
+class Run:
+    """Read an input and send its cycles to an output; ``speed`` and ``fields`` may be unset.
+
+    ``end`` is when the last frame of a recording came, in seconds since 1970, if that is given.
+    """
+
+    config: Path | None
+    input: Input
+    output: str
+    fields: str | None
+    speed: float | None
+    end: float | None
+    verbose: bool
+
+    def pace(self, live: bool) -> float:
+        """How fast a recording is played: from or to a pipe without waiting, else as recorded."""
+        if self.speed is not None:
+            return self.speed
+        piped = OUTPUTS[self.output].piped and self.input.kind == RECORDING
+        return 0.0 if live or piped else 1.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """Say what is wrong with the INI, and with what the input and the output need."""
+
+    config: Path | None
+    input: Input
+    output: str
+    end: float | None
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Remove a battery, or the bank, from Home Assistant."""
+
+    config: Path | None
+    battery_id: str
+
+
+@dataclass(frozen=True)
+class Anonymize:
+    """Write a recording again with made-up serial numbers."""
+
+    source: Path
+    target: Path
+
+
+Command = Run | Check | Forget | Anonymize
