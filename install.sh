@@ -108,7 +108,15 @@ place_program() {
     fi
     rm -rf "$root$program"
     mv "$root$program.new" "$root$program"
-    ln -sf "$program/eflexcan2mqtt" "$root$command"
+    if command_has_place; then
+        ln -sf "$program/eflexcan2mqtt" "$root$command"
+    fi
+}
+
+# Some systems (Fedora 42) have one folder for bin and sbin: there the command would be the
+# folder of the program.
+command_has_place() {
+    [ "$(cd "$root$(dirname "$command")" && pwd -P)" != "$(cd "$root$(dirname "$program")" && pwd -P)" ]
 }
 
 place_settings() {
@@ -140,11 +148,13 @@ install_all() {
             return
         fi
     fi
+    called=eflexcan2mqtt
+    command_has_place || called=$program/eflexcan2mqtt
     cat <<NEXT
 eflexcan2mqtt $version is installed. Next:
 
     sudo nano $ini
-    sudo eflexcan2mqtt --config $ini --check
+    sudo $called --config $ini --check
     sudo systemctl start eflexcan2mqtt
 NEXT
 }

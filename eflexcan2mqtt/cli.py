@@ -13,6 +13,7 @@ from . import daemon
 from .arguments import parse
 from .commands import Caveat, Finding
 from .options import Anonymize, Check, Command, Forget, Run
+from .process import streams
 from .process.stop import Stop, Stopped
 from .settings import secrets, topics
 from .settings.load import DEFAULT_PATHS, ConfigError, load
@@ -26,13 +27,13 @@ ENDED, FAILED, BAD_CONFIG = 0, 1, 78
 
 def main(arguments: list[str] | None = None) -> int:
     """Run; return the exit status."""
+    streams.make_usable()
     try:
         try:
             status = _run(parse(arguments))
         except SystemExit as end:  # of argparse, which has printed what there is to say
             status = int(end.code or ENDED)
-        if sys.stdout:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except ConfigError as error:
         if logging.root.handlers:  # found while running
             log.critical("%s", error)
@@ -101,7 +102,7 @@ def _settings(
         return None, Config()
     config = load(path, sections)
     for file in secrets.exposed(path, config):
-        sys.stderr.write(f"{secrets.warning(file)}\n")
+        sys.stderr.write(f"{secrets.warning(file, path)}\n")
     used = {
         "[mqtt] topic": config.mqtt.topic,
         "[homeassistant] prefix": config.homeassistant.prefix,

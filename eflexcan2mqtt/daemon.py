@@ -106,6 +106,7 @@ class _Daemon:
     def _health(self) -> dict[str, Any]:
         """Counters of the bus and what the sinks say of themselves, JSON-ready."""
         health = {**self._bridge.health(), **self._source.losses()}
+        health["problem"] = self._source.problem()
         for sink in self._sinks:
             health |= sink.health()
         return health
@@ -124,6 +125,8 @@ class _Daemon:
             status += f", lossy bus: {100 * health['incomplete']:.0f} % of the bursts incomplete"
         if "broker" in health:
             status += f", broker {health['broker']}, {health['waiting']} arrays waiting"
+        if health["problem"]:
+            status += f"; {health['problem']}"
         return status
 
 
@@ -147,7 +150,7 @@ def _open(options: Run, can: Can, stack: ExitStack) -> Source:
         from .sources.can_bus import CanBus
 
         bus = CanBus(can)
-        return Source(bus.batches(), losses=bus.losses)
+        return Source(bus.batches(), losses=bus.losses, problem=lambda: bus.problem)
     from .sources.pace import Paced
 
     if kind == SIMULATOR:

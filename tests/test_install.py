@@ -79,6 +79,22 @@ def test_it_puts_everything_in_its_place_and_says_what_is_next(install, root):
     assert (secret.read_bytes(), stat.S_IMODE(secret.stat().st_mode)) == (b"", 0o600)
 
 
+def test_where_sbin_is_bin_the_program_is_not_replaced_by_a_link_to_itself(install, root):
+    """Fedora 42."""
+    (root / "usr/local/bin").mkdir(parents=True)
+    (root / "usr/local/sbin").symlink_to("bin")
+    for _ in range(2):
+        done = install()
+        assert done.returncode == 0, done.stderr
+        program = root / PROGRAM / "eflexcan2mqtt"
+        assert not program.is_symlink()
+        assert program.read_text() == "#!/bin/sh\necho frozen\n"
+        assert f"    sudo /{PROGRAM}/eflexcan2mqtt --config /etc/eflexcan2mqtt.ini" in done.stdout
+    assert install("--uninstall").returncode == 0
+    assert list((root / "usr/local/bin").iterdir()) == []
+    assert (root / "usr/local/sbin").is_symlink()
+
+
 def test_an_upgrade_keeps_what_was_edited_and_clears_what_is_stale(install, root):
     install()
     (root / PROGRAM / "stale.so").touch()

@@ -14,6 +14,7 @@ from ..sinks import MQTT, OUTPUTS, PAGE
 from ..sources import BUS, RECORDING, Input
 from . import Finding
 from .host_check import page, spool
+from .service_check import readable
 
 BUS_S = 3.0
 
@@ -25,6 +26,7 @@ def check(
     places = " and ".join(map(str, DEFAULT_PATHS))
     absent = f"no INI (looked for {places}): the defaults are used"
     yield Finding(True, f"{ini}: the settings are good" if ini else absent)
+    yield from readable(config, ini)
     if source.kind == BUS:
         yield bus(config.can)
     if source.kind == RECORDING:

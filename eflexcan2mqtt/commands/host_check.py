@@ -10,7 +10,7 @@ from http.client import HTTPConnection, HTTPException
 
 from ..settings.schema import SpoolSettings, WebSettings
 from ..sinks.mqtt.opening import directory_of
-from ..sinks.web import address
+from ..sinks.web.address import Address, parse
 from . import Finding
 
 ANSWER_S = 2.0
@@ -34,25 +34,23 @@ def spool(settings: SpoolSettings) -> Iterator[Finding]:
 
 def page(settings: WebSettings) -> Iterator[Finding]:
     """Whether the page can have its address, or has it already."""
-    host, port = address(settings.listen)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    address = parse(settings.listen)
     try:
-        with socket.socket(family) as server:
+        with socket.socket(address.family) as server:
             server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            server.bind((host, port))
+            server.bind((address.host, address.port))
     except OSError as error:
-        if error.errno == errno.EADDRINUSE and _serves_our_page(host, port):
-            yield Finding(True, f"http://{name}: the page is served already")
+        if error.errno == errno.EADDRINUSE and _serves_our_page(address):
+            yield Finding(True, f"{address.url}: the page is served already")
             return
         remedy = "set [web] listen to another address or port"
-        yield Finding(False, f"http://{name}: {error.strerror}; {remedy}")
+        yield Finding(False, f"{address.url}: {error.strerror}; {remedy}")
     else:
-        yield Finding(True, f"http://{name}: free for the page")
+        yield Finding(True, f"{address.url}: free for the page")
 
 
-def _serves_our_page(host: str, port: int) -> bool:
-    connection = HTTPConnection(host, port, timeout=ANSWER_S)
+def _serves_our_page(address: Address) -> bool:
+    connection = HTTPConnection(address.host, address.port, timeout=ANSWER_S)
     try:
         connection.request("HEAD", "/")
         server = connection.getresponse().getheader("Server", "")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..settings.schema import Logging
 from . import systemd
+from .stderr import Stderr
 
 FILE_NAME = "eflexcan2mqtt.out"
 FORMAT = "%(asctime)s %(levelname)s %(message)s"
@@ -16,7 +17,7 @@ _PRIORITIES = {"DEBUG": 7, "INFO": 6, "WARNING": 4, "ERROR": 3, "CRITICAL": 2}  
 log = logging.getLogger(__name__)
 
 
-class _Journal(logging.Formatter):
+class Journal(logging.Formatter):
     """A priority before each line and no time, as the journal wants it."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -29,7 +30,7 @@ def start(config: Logging, verbose: bool) -> None:
     root = logging.getLogger()
     root.setLevel(logging.DEBUG if verbose else config.log_level.upper())
     formatter = logging.Formatter(FORMAT)
-    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    handlers: list[logging.Handler] = [Stderr()]
     problem = None
     if config.log_dir:
         from .log_file import LogFile
@@ -44,7 +45,7 @@ def start(config: Logging, verbose: bool) -> None:
         handler.setFormatter(formatter)
         root.addHandler(handler)
     if systemd.journals_stderr():
-        handlers[0].setFormatter(_Journal())
+        handlers[0].setFormatter(Journal())
     if problem:
         log.warning("%s: %s; logging to stderr only", path, problem.strerror)
 

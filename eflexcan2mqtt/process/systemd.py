@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import TypeVar
+
+from .stderr import STDERR
 
 T = TypeVar("T")
 
@@ -21,17 +22,18 @@ BEAT_S = 1.0
 def notify(**state: str) -> None:
     """Send a message to systemd if it started this process: ``notify(READY="1")``.
 
-    The message is dropped if systemd is too busy to take it: waiting would stop the frames.
+    The message is dropped if systemd is too busy to take it, for waiting would stop the frames,
+    or if there is no such socket, as in a shell that inherited the variable.
     """
-    address = os.environ.get("NOTIFY_SOCKET")
-    if address:
-        if address.startswith("@"):
-            address = "\0" + address[1:]
-        text = "\n".join(f"{key}={value}" for key, value in state.items())
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.setblocking(False)
-            with suppress(BlockingIOError):
-                sender.sendto(text.encode(), address)
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address.startswith(("/", "@")):  # such as vsock: of a virtual machine
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    text = "\n".join(f"{key}={value}" for key, value in state.items())
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.setblocking(False)
+        sender.sendto(text.encode(errors="backslashreplace"), address)
 
 
 def journals_stderr() -> bool:
@@ -39,7 +41,7 @@ def journals_stderr() -> bool:
     device, _, inode = os.environ.get("JOURNAL_STREAM", "").partition(":")
     if not inode:
         return False
-    stderr = os.fstat(sys.stderr.fileno())
+    stderr = os.fstat(STDERR)
     return (device, inode) == (str(stderr.st_dev), str(stderr.st_ino))
 
 

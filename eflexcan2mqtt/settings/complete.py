@@ -79,7 +79,7 @@ def _read_files(values: Values, folder: Path) -> Iterator[_Complaint]:
         settings = values[section]
         if not settings.get(key):
             continue
-        settings[key] = str(folder / settings[key])
+        settings[key] = str(secrets.located(folder / settings[key]))
         try:
             content = Path(settings[key]).read_bytes()
         except OSError as error:
@@ -129,11 +129,17 @@ def _page(values: dict[str, Any]) -> Iterator[_Complaint]:
 
 
 def _overlap(found: Found) -> Iterator[tuple[int, str]]:
-    """Home Assistant would take our arrays for descriptions."""
+    """Home Assistant would take our arrays for descriptions; its topics hold both."""
     nowhere = (0, None)
     _, discovery = found.get(("homeassistant", "discovery"), nowhere)
     topic_line, topic = found.get(("mqtt", "topic"), (0, Mqtt.topic))
     line, prefix = found.get(("homeassistant", "prefix"), (0, HomeAssistant.prefix))
+    if discovery and len(topic.encode()) + len(prefix.encode()) > topics.LONGEST_TOPIC:
+        yield (
+            topic_line or line,
+            "[mqtt] topic: expected it and [homeassistant] prefix to have together at most "
+            f"{topics.LONGEST_TOPIC} bytes",
+        )
     if discovery and f"{topic}/".startswith(f"{prefix}/"):
         where = f"line {line}" if line else "the default"
         yield (

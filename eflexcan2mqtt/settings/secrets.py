@@ -12,6 +12,7 @@ from .schema import Config
 CREDENTIAL = "mqtt-password"
 PASSWORD_PATH = Path("/etc/eflexcan2mqtt.password")
 SERVICE_INI = Path("/etc/eflexcan2mqtt.ini")
+SERVICE = "eflexcan2mqtt.service"
 
 
 def exposed(path: Path, config: Config) -> list[Path]:
@@ -25,20 +26,41 @@ def exposed(path: Path, config: Config) -> list[Path]:
     return [each for each in files if each.stat().st_mode & stat.S_IROTH]
 
 
-def warning(file: Path) -> str:
-    """What to do about an exposed file.  The service must be able to read its INI."""
-    remedy = (
-        f"move the password to {PASSWORD_PATH}"
-        if file == SERVICE_INI
-        else f"run `chmod 600 {file}`"
-    )
+def warning(file: Path, path: Path) -> str:
+    """What to do about an exposed file that the INI at ``path`` names, or that is the INI.
+
+    The user of the service must still be able to read what it needs.
+    """
+    remedy = f"run `chmod 600 {file}`"
+    if path.resolve() == SERVICE_INI:
+        if file == path:
+            remedy = f"move the password to {PASSWORD_PATH}"
+        elif file != PASSWORD_PATH:
+            remedy += f", and {handing_over(file)}"
     return f"{file}: readable by all users but holds a password or key: {remedy}"
+
+
+def handing_over(file: Path) -> str:
+    """How the service gets a file that only root may read."""
+    return (
+        f"let systemd hand it to the service: `sudo systemctl edit {SERVICE}`, and there "
+        f"`[Service]` and `LoadCredential={file.name}:{file}`"
+    )
+
+
+def located(file: Path) -> Path:
+    """Where to read a file that the INI names: systemd's copy of it, if there is one."""
+    copy = _credentials() / file.name
+    return copy if copy.is_file() else file
+
+
+def _credentials() -> Path:
+    return Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nowhere"))
 
 
 def credential() -> str:
     """The service's password: systemd's copy of it, or the file itself for root; else empty."""
-    copy = Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nowhere")) / CREDENTIAL
-    for path in (copy, PASSWORD_PATH):
+    for path in (_credentials() / CREDENTIAL, PASSWORD_PATH):
         if os.access(path, os.R_OK):
             return text(path.read_bytes())
     return ""

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 LONGEST = 65_535
 """The bytes of a text in MQTT."""
 
-_SUFFIXES = 535
-"""The bytes kept free for what is put behind a topic."""
+LONGEST_TOPIC = LONGEST - 535
+"""The bytes of a topic; the others are for what is put behind it."""
 
 # Control characters, surrogates and those that Unicode will never assign: MQTT 5, 1.5.4.
 _BAD = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
@@ -46,8 +46,8 @@ def topic(value: str) -> str:
         raise ValueError(
             "expected an MQTT topic that does not begin with $: those are the broker's"
         )
-    if len(value.encode(errors="replace")) > LONGEST - _SUFFIXES:
-        raise ValueError(f"expected an MQTT topic of at most {LONGEST - _SUFFIXES} bytes")
+    if len(value.encode(errors="replace")) > LONGEST_TOPIC:
+        raise ValueError(f"expected an MQTT topic of at most {LONGEST_TOPIC} bytes")
     return text(value)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TextIO
@@ -17,12 +15,10 @@ class TextLines(Sink):
 
     def __init__(
         self,
-        file: TextIO | None,
+        file: TextIO,
         to_text: Callable[[list[Reading]], str],
         interruptible: AbstractContextManager[None],
     ) -> None:
-        if file is None:  # as Python shows a stdout that was closed before the start
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF), "stdout")
         self._file = file
         self._to_text = to_text
         self._interruptible = interruptible

@@ -56,10 +56,12 @@ class Source:
     than for each of up to 2,000 frames a second.  ``clock`` is the time by which it goes, in
     seconds: a recording has its own.  ``live`` is whether it cannot be kept waiting, as a bus.
     ``losses`` counts what was lost before it could be assembled: ``overflows``, frames that came
-    faster than they were read, and ``damaged``, messages that could not be parsed.
+    faster than they were read, and ``damaged``, messages that could not be parsed.  ``problem`` is
+    a sentence on why there are no frames at present and what to do; empty if all is well.
     """
 
     batches: Iterable[Sequence[Event]]
     clock: Callable[[], float] = time.monotonic
     live: bool = True
     losses: Callable[[], dict[str, int]] = dict
+    problem: Callable[[], str] = str

@@ -14,7 +14,7 @@ from itertools import chain
 from ..protocol.blocks import SILENT_TICKS, TICK_S, Event, Frame, Silence
 from ..settings import can_options
 from ..settings.schema import Can
-from . import opening, socketcan, socketcand
+from . import opening, socketcan, socketcand, trouble
 from .messages import reason
 from .reader import Damage, Reader
 
@@ -39,6 +39,8 @@ class CanBus:
     def __init__(self, config: Can) -> None:
         self.overflows = 0
         """Frames that the kernel dropped because they came faster than they were read."""
+        self.problem = ""
+        """Why there are no frames at present, and what to do; empty if there are some."""
         self._config = config
         self._name = config.channel
         self._damage = Damage(config.channel)
@@ -73,11 +75,13 @@ class CanBus:
                     else:
                         log.info("%s: back after %.0f s", self._name, _since(down_since))
                     down_since, retry = None, QUICK_RETRY_S
+                    self.problem = ""
                     silent = 0
                     for frames in chain([first], batches):
                         silent = self._log_silence(silent, bool(frames))
                         yield _events(frames)
             except OSError as error:
+                self.problem = trouble.failed(self._config, reason(error))
                 if down_since is None:
                     down_since = time.monotonic()
                     log.warning("%s: %s; retrying until it works", self._name, reason(error))
@@ -133,10 +137,12 @@ class CanBus:
         if not heard:
             silent += 1
             if silent == SILENT_TICKS:
+                self.problem = trouble.silent(self._config)
                 log.warning("%s: no frames from any battery for %d s", self._name, silent)
             return silent
         if silent >= SILENT_TICKS:
             log.info("%s: the batteries are back after %d s", self._name, silent)
+            self.problem = ""
         return 0
 
 

@@ -74,7 +74,7 @@ def test_a_closed_output_is_a_failure_in_one_line(tmp_path):
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.endswith("ERROR stdout: Bad file descriptor\n")
+    assert done.stderr.endswith("ERROR output: Bad file descriptor\n")
 
 
 @pytest.mark.parametrize("path", ["gone.log", "."])

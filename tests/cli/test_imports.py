@@ -31,7 +31,7 @@ FILE = {
 BUS = {
     *("can", "asyncio", "sqlite3"),  # python-can uses the two
     *(f"sources.{name}" for name in ("arrivals", "can_bus", "messages", "opening", "reader")),
-    *("sources.socketcan", "sources.socketcand"),
+    *("sources.socketcan", "sources.socketcand", "sources.trouble"),
 }
 SIMULATOR = {"sources.pace", "sources.simulator", "sources.simulated_bank"}
 BROKER = {
@@ -108,7 +108,8 @@ def test_a_setting_loads_what_it_asks_for(tmp_path, ini, more):
 
 def test_the_page_loads_a_server_and_no_metrics_before_somebody_asks_for_them(tmp_path):
     ini = f"[web]\nlisten = 127.0.0.1:{free_port()}\n"
-    names = ("", ".answers", ".board", ".document", ".page", ".server")
+    names = ("", ".address", ".answers", ".board", ".connections", ".document", ".names")
+    names += (".page", ".request", ".server")
     web = {"http.server", *(f"sinks.web{name}" for name in names)}
     assert loaded(tmp_path, "--input", "simulator:1", ini=ini) == SIMULATOR | BROKER | web
 

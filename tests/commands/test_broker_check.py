@@ -11,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.support.broker import wait_until
+from tests.support.broker import free_port, wait_until
 from tests.support.certificates import make_certificate
 from tests.support.faults import seen
 from tests.support.program import STOP_S, mqtt_ini, stop
@@ -221,6 +221,20 @@ def test_a_web_server_on_the_port_is_found(check, web_server, tls):
     said, status = check(web_server, tls=tls)
     assert status == 1
     seen("check: a web server has the port", said)
+
+
+def test_a_web_server_without_the_broker_is_not_blamed_for_its_http(check, web_server):
+    said, status = check(web_server, transport="websockets")
+    assert status == 1
+    seen("a web server, or a wrong path, instead of a broker on websockets", said)
+
+
+def test_a_broker_on_websockets_is_checked(check, make_broker):
+    port = free_port()
+    make_broker(ANYBODY, f"listener {port}", "protocol websockets", "socket_domain ipv4").start()
+    said, status = check(port, transport="websockets")
+    assert status == 0
+    assert "accepts us, arrays go to 'eflexbatteries' with QoS 2" in said
 
 
 def test_a_broker_that_gives_no_reason_is_said_to_give_none(check):

@@ -243,10 +243,16 @@ def test_secrets_that_all_users_may_read_are_found(write, text, exposed):
 
 
 def test_the_remedy_for_an_exposed_secret_does_not_lock_the_service_out(tmp_path):
-    assert secrets.warning(tmp_path / "x.ini").endswith(f": run `chmod 600 {tmp_path}/x.ini`")
-    assert secrets.warning(secrets.SERVICE_INI).endswith(
-        f": move the password to {secrets.PASSWORD_PATH}"
-    )
+    own, service = tmp_path / "x.ini", secrets.SERVICE_INI
+    assert secrets.warning(own, own).endswith(f": run `chmod 600 {own}`")
+    move = f": move the password to {secrets.PASSWORD_PATH}"
+    assert secrets.warning(service, service).endswith(move)
+    key = tmp_path / "client.key"
+    assert secrets.warning(key, own).endswith(f": run `chmod 600 {key}`")
+    assert f"`LoadCredential=client.key:{key}`" in secrets.warning(key, service)
+    link = tmp_path / "link.ini"
+    link.symlink_to(service)
+    assert secrets.warning(link, link).endswith(move)
 
 
 def test_the_service_gets_its_password_as_a_credential(write, tmp_path, monkeypatch):

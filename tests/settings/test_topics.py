@@ -111,6 +111,15 @@ def test_without_discovery_any_topic_is_good(write):
     assert load(write("[mqtt]\ntopic = homeassistant/x\n")).mqtt.topic == "homeassistant/x"
 
 
+def test_topic_and_prefix_fit_into_one_topic_of_home_assistant(complaints, write):
+    text = f"[mqtt]\ntopic = {'a' * 40_000}\n[homeassistant]\nprefix = {'b' * 40_000}\n"
+    load(write(text))
+    assert complaints(f"{text}discovery = yes\n") == [
+        "x.ini:2: [mqtt] topic: expected it and [homeassistant] prefix to have together at most "
+        "65000 bytes"
+    ]
+
+
 def test_a_topic_beside_the_prefix_is_good(write):
     text = "[homeassistant]\ndiscovery = yes\n[mqtt]\ntopic = homeassistant2\n"
     assert load(write(text)).mqtt.topic == "homeassistant2"

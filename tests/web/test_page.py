@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 
 from eflexcan2mqtt.protocol.fields import FIELDS
 from tests.support.bank_on_a_pipe import BATTERIES, Fed, readings
@@ -163,6 +163,22 @@ def test_it_says_that_the_bus_is_silent(page, bank):
     assert page.locator(".battery.stale").count() == BATTERIES
     bank.fed.silent = set()
     until(page, lambda: trouble(page) == "")
+
+
+def test_it_says_why_there_is_no_bus_and_what_to_do(browser, start, tmp_path):
+    port = free_port()
+    ini = tmp_path / "page.ini"
+    ini.write_text(f"[web]\nlisten = 127.0.0.1:{port}\n")
+    start("-c", ini, "--input", "can:can77", "--output", "web")
+    page = browser.new_page()
+    for _ in range(50):
+        try:
+            page.goto(f"http://127.0.0.1:{port}")
+            break
+        except Error:  # it does not listen yet
+            page.wait_for_timeout(200)
+    until(page, lambda: trouble(page).startswith("can77: "))
+    page.close()
 
 
 @pytest.mark.parametrize("size", [PHONE, WALL], ids=["phone", "wall"])

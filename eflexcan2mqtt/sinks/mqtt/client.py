@@ -11,7 +11,7 @@ import struct
 from typing import Any, Literal
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 
 _REPLIES = {PacketTypes.PUBACK << 4, PacketTypes.PUBREC << 4, PacketTypes.PUBCOMP << 4}
@@ -58,6 +58,13 @@ class Client(paho.Client):
             reconnect_on_failure=False,
         )
         self.refusals: dict[int, str] = {}  # by message id
+
+    def connect(self, *where: Any, **terms: Any) -> MQTTErrorCode:
+        """As paho's, which takes a web server's answer to be text, and to hold ": "."""
+        try:
+            return super().connect(*where, **terms)
+        except (UnicodeDecodeError, IndexError) as error:
+            raise paho.WebsocketConnectionError(str(error)) from None
 
     def _packet_handle(self) -> Any:
         packet = self._in_packet

@@ -15,7 +15,8 @@ from ...settings.schema import Mqtt
 TRY_S = 2.0
 
 HTTP = (
-    "this port speaks HTTP (a web server, or websockets); set [mqtt] port to one that speaks MQTT"
+    "this port speaks HTTP; set [mqtt] transport = websockets if the broker is behind a web "
+    "server, else port to one that speaks MQTT"
 )
 
 _REQUEST = b"GET / HTTP/1.0\r\n\r\n"
@@ -32,7 +33,7 @@ def other_listener(config: Mqtt) -> str | None:
         with suppress(OSError), _connected(config, secure) as peer:
             tls = secure
             peer.sendall(_REQUEST)
-            if peer.recv(len(_ANSWER)) == _ANSWER:
+            if peer.recv(len(_ANSWER)) == _ANSWER and config.transport == "tcp":
                 return HTTP
     if tls and not config.tls:
         return "this port speaks TLS; set [mqtt] tls = yes, or port to one without TLS"

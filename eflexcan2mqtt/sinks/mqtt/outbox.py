@@ -210,6 +210,9 @@ class Outbox:
     def _rebuild(self, spool: Store, error: SpoolError) -> None:
         """Begin a new file with what the old one still gives, and what is in memory."""
         renamed_to = spool.rebuild(self._loaded)
+        # What we were about to store may be in it already, but is not counted yet.
+        here = [each.number for each in chain(self._waiting, self._behind)]
+        self.dropped += spool.update((), here, self._loaded)
         saved = spool.count(self._loaded)
         renamed = f", renamed to {renamed_to.name}" if renamed_to else ""
         log.warning(

@@ -8,7 +8,7 @@ from typing import Any
 
 from paho.mqtt.client import WebsocketConnectionError
 
-CHECK_PORT = "check [mqtt] port and tls"
+CHECK_PORT = "check [mqtt] port, tls and transport"
 
 
 def of_exception(error: Exception) -> str:

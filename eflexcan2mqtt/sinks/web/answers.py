@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import logging
-import re
-import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from http.client import LineTooLong
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Protocol
 
 from .board import Board
+from .names import Names
+from .request import Head, Password
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +23,9 @@ REQUEST_S = 5.0
 TICK_S = 1.0
 
 JSON = "application/json"
+PLAIN = "text/plain; charset=utf-8"
+
+NONE: Mapping[str, str] = {}
 
 
 class Answering(Protocol):
@@ -31,6 +34,8 @@ class Answering(Protocol):
     board: Board
     page: str
     policy: str
+    names: Names
+    password: Password
     streams: threading.Semaphore
     keep: Callable[[Any], None]
 
@@ -42,6 +47,18 @@ class Answer(BaseHTTPRequestHandler):
     server_version = "eflexcan2mqtt"
     sys_version = ""
     timeout = REQUEST_S
+    command = requestline = ""
+    request_version = "HTTP/1.0"
+
+    def setup(self) -> None:
+        super().setup()
+        self.rfile = Head(self.rfile)  # type: ignore[assignment]
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except LineTooLong:  # of the first line; that of others is handled there
+            self.send_error(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     def do_GET(self) -> None:
         self._answer()
@@ -50,8 +67,14 @@ class Answer(BaseHTTPRequestHandler):
         self._answer()
 
     def _answer(self) -> None:
-        if not names_this_host(self.headers.get("Host", "")):
-            self._send(HTTPStatus.MISDIRECTED_REQUEST, "text/plain", "not the name of this host\n")
+        names, password = self.server.names, self.server.password
+        # A health check may come without a name, a browser never does.
+        if not all(map(names.allow, self.headers.get_all("Host", []))):
+            self._send(HTTPStatus.MISDIRECTED_REQUEST, PLAIN, names.refusal())
+            return
+        if not password.allow(self.headers.get("Authorization", "")):
+            challenge = {"WWW-Authenticate": password.CHALLENGE}
+            self._send(HTTPStatus.UNAUTHORIZED, PLAIN, "needs the password\n", challenge)
             return
         board = self.server.board
         path = self.path.partition("?")[0]
@@ -70,11 +93,15 @@ class Answer(BaseHTTPRequestHandler):
         elif path == "/events":
             self._stream(board)
         else:
-            self._send(HTTPStatus.NOT_FOUND, "text/plain", "nothing here\n")
+            self._send(HTTPStatus.NOT_FOUND, PLAIN, "nothing here\n")
 
-    def _send(self, status: HTTPStatus, kind: str, text: str) -> None:
+    def _send(
+        self, status: HTTPStatus, kind: str, text: str, headers: Mapping[str, str] = NONE
+    ) -> None:
         body = text.encode()
         self._head(status, kind)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
@@ -96,7 +123,7 @@ class Answer(BaseHTTPRequestHandler):
             self.end_headers()
             return
         if not self.server.streams.acquire(blocking=False):
-            self._send(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", "too many open pages\n")
+            self._send(HTTPStatus.SERVICE_UNAVAILABLE, PLAIN, "too many open pages\n")
             return
         try:
             self.server.keep(self.connection)
@@ -125,21 +152,7 @@ class Answer(BaseHTTPRequestHandler):
         self.command = self.command or "GET"
         self.requestline = ""
         status = HTTPStatus.METHOD_NOT_ALLOWED if refused else HTTPStatus(code)
-        self._send(status, "text/plain", f"{status.phrase}\n")
+        self._send(status, PLAIN, f"{status.phrase}\n")
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (its name there)
         log.debug(format, *args)
-
-
-def names_this_host(host: str) -> bool:
-    """Whether a Host header names this machine.
-
-    A page elsewhere can make a browser ask us under a name of its own, but not by our address.
-    """
-    name = re.sub(r":\d+$", "", host).strip("[]").lower()
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        own = socket.gethostname().lower()
-        return name in ("localhost", own, own.partition(".")[0], own.partition(".")[0] + ".local")
-    return True

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from ... import __version__
@@ -14,8 +15,11 @@ from ...protocol.fields import FIELDS
 from .board import SAMPLE_S, SAMPLES
 
 
-def document() -> tuple[str, str]:
-    """The HTML, with the facts that it shows filled in, and its Content-Security-Policy."""
+def document(frame_ancestors: Iterable[str] = ()) -> tuple[str, str]:
+    """The HTML, with the facts that it shows filled in, and its Content-Security-Policy.
+
+    Pages of ``frame_ancestors`` may embed it.
+    """
     data = {
         "version": __version__,
         "fields": [
@@ -49,6 +53,6 @@ def document() -> tuple[str, str]:
         "img-src": "data:",
         "base-uri": "'none'",
         "form-action": "'none'",
-        "frame-ancestors": "'none'",
+        "frame-ancestors": " ".join(frame_ancestors) or "'none'",
     }
     return html, "; ".join(f"{name} {value}" for name, value in policy.items())

@@ -6,21 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 from ...protocol.reading import Reading
+from ...settings.schema import WebSettings
 from .. import Sink
 from .board import Board
 from .server import PageServer
 
 
 class Page(Sink):
-    """Serves the latest cycles at an address until it is closed.
+    """Serves the latest cycles at ``[web] listen`` until it is closed.
 
     ``health`` is shown beside them, asked about once a second.
     """
 
-    def __init__(self, host: str, port: int, health: Callable[[], dict[str, Any]]) -> None:
+    def __init__(self, settings: WebSettings, health: Callable[[], dict[str, Any]]) -> None:
         self._health = health
         self._board = Board()
-        self._server = PageServer(host, port, self._board)
+        self._server = PageServer(settings, self._board)
         self._server.start()
 
     def publish(self, cycle: list[Reading]) -> None:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-import time
 from http.server import ThreadingHTTPServer
 from typing import Any
 
+from ...settings.schema import WebSettings
+from . import address
+from .address import Address
 from .answers import REQUEST_S, Answer
 from .board import Board
+from .connections import Connections
 from .document import document
+from .names import Names
+from .request import Password
 
 log = logging.getLogger(__name__)
 
-MOST_CONNECTIONS = 40
 MOST_STREAMS = 16
 RETRY_S = 10.0
 POLL_S = 0.5
@@ -24,8 +28,9 @@ POLL_S = 0.5
 class PageServer:
     """Serves the board over HTTP, in a thread; retries until it can have its address."""
 
-    def __init__(self, host: str, port: int, board: Board) -> None:
-        self._address = (host, port)
+    def __init__(self, settings: WebSettings, board: Board) -> None:
+        self._settings = settings
+        self._address = address.parse(settings.listen)
         self._board = board
         self._closed = threading.Event()
         self._server: _Server | None = None
@@ -42,65 +47,61 @@ class PageServer:
             self._server.shutdown()
 
     def _run(self) -> None:
-        name = "{}:{}".format(*self._address)
+        url = self._address.url
         announced = False
         while not self._closed.is_set():
             try:
-                with _Server(self._address, self._board) as server:
+                with _Server(self._address, self._settings, self._board) as server:
                     self._server = server
-                    log.info("http://%s: serving the page", name)
+                    self._announce()
                     server.serve_forever(poll_interval=POLL_S)
                     return
             except OSError as error:
                 if not announced:
-                    log.warning(
-                        "http://%s: %s; retrying until it works", name, error.strerror or error
-                    )
+                    log.warning("%s: %s; retrying until it works", url, error.strerror or error)
                 announced = True
             self._closed.wait(RETRY_S)
 
+    def _announce(self) -> None:
+        log.info("%s: serving the page", " or ".join(self._address.urls()))
+        if not (self._address.loopback or self._settings.password):
+            log.warning(
+                "the page asks for no password: all in the network of %s can read it; "
+                "set [web] password_file to change this",
+                self._address.url,
+            )
+
 
 class _Server(ThreadingHTTPServer):
-    """A thread for each connection, MOST_CONNECTIONS at most."""
+    """A thread for each connection, of which there are not too many."""
 
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, address: tuple[str, int], board: Board) -> None:
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    def __init__(self, where: Address, settings: WebSettings, board: Board) -> None:
+        self.address_family = where.family
         self.board = board
-        self.page, self.policy = document()
+        self.page, self.policy = document(settings.frame_ancestors)
+        self.names = Names(settings.names)
+        self.password = Password(settings.username, settings.password)
         self.streams = threading.Semaphore(MOST_STREAMS)
-        self._guard = threading.Lock()
-        self._until: dict[Any, float] = {}  # the time at which each connection must have ended
-        super().__init__(address, Answer)
-
-    def keep(self, request: Any) -> None:
-        """Let a connection last as long as its client wants."""
-        with self._guard:
-            self._until[request] = float("inf")
+        self._connections = Connections()
+        self.keep = self._connections.keep
+        super().__init__(where, Answer)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        with self._guard:
-            full = len(self._until) >= MOST_CONNECTIONS
-            if not full:
-                self._until[request] = time.monotonic() + REQUEST_S
-        if full:
+        if self._connections.add(request, client_address[0], REQUEST_S):
+            super().process_request(request, client_address)
+        else:
             self.shutdown_request(request)
-            return
-        super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        with self._guard:
-            self._until.pop(request, None)
+        self._connections.remove(request)
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
         # Called every POLL_S: slow clients are disconnected.
-        now = time.monotonic()
-        with self._guard:
-            late = [request for request, until in self._until.items() if now > until]
-        for request in late:
+        for request in self._connections.late():
             try:
                 request.shutdown(socket.SHUT_RDWR)
             except OSError:

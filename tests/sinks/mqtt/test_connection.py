@@ -131,14 +131,22 @@ def test_websockets(open_sink, make_broker, subscribe, tmp_path, lines, secure):
 
 # paho leaves the socket of a failed handshake to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_web_server_without_a_broker_is_one_line(open_sink, lines):
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n",
+        b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nSec-WebSocket-Accept:x\r\n\r\n",
+        b"HTTP/1.1 101 Switching\r\nSec-WebSocket-Accept: \xff\r\n\r\n",
+    ],
+)
+def test_a_web_server_without_a_broker_is_one_line(open_sink, lines, answer):
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(10)
         open_sink(server.getsockname()[1], transport="websockets", path="/elsewhere")
         connection, _ = server.accept()
         with connection:
             assert connection.recv(1000).startswith(b"GET /elsewhere HTTP/1.1\r\n")
-            connection.sendall(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n")
+            connection.sendall(answer)
             wait_until(lines)
     [line] = lines()
     seen("a web server, or a wrong path, instead of a broker on websockets", line)

@@ -14,7 +14,7 @@ def test_speaking_tls_to_a_port_without_it_is_one_line(open_sink, broker, lines)
     [line] = lines()
     assert line == (
         f"127.0.0.1:{broker.port}: no secure connection: this port does not speak TLS; "
-        "check [mqtt] port and tls; arrays are kept until it is back"
+        "check [mqtt] port, tls and transport; arrays are kept until it is back"
     )
 
 
