@@ -72,13 +72,6 @@ def load(path: Path, sections: frozenset[str] | None = None) -> Config:
     return Config(**{name: section(**values[name]) for name, section in SECTIONS.items()})
 
 
-def _read_web_password(values: dict[str, Any], folder: Path) -> None:
-    if values.get("password_file"):
-        file = secrets.located(folder / values["password_file"])
-        values["password_file"] = str(file)
-        values["password"] = file.read_text("utf-8").strip("\r\n")
-
-
 def _unknown_sections(headers: dict[int, str]) -> Iterator[tuple[int, str]]:
     for line, name in headers.items():
         if name not in SECTIONS:

@@ -250,6 +250,8 @@ def test_the_remedy_for_an_exposed_secret_does_not_lock_the_service_out(tmp_path
     key = tmp_path / "client.key"
     assert secrets.warning(key, own).endswith(f": run `chmod 600 {key}`")
     assert f"`LoadCredential=client.key:{key}`" in secrets.warning(key, service)
+    own = secrets.PASSWORD_PATH  # systemd reads it as root
+    assert secrets.warning(own, service).endswith(f": run `chmod 600 {own}`")
     link = tmp_path / "link.ini"
     link.symlink_to(service)
     assert secrets.warning(link, link).endswith(move)

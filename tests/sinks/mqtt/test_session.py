@@ -90,7 +90,7 @@ def test_without_a_spool_it_waits_until_it_is_the_oldest_of_too_many(
     deadline = time.monotonic() + 20
     while sink.state.waiting and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert numbers(subscriber.payloads())[-1] == 49
+    wait_until(lambda: numbers(subscriber.payloads())[-1] == 49)
 
 
 @pytest.mark.parametrize("version", ["auto", "3.1.1"])
@@ -116,8 +116,8 @@ def test_two_clients_of_one_id_set_nothing_aside(
     assert sinks[0].close() >= 0
     assert drained(sinks[1], 15)
     assert not rejected(tmp_path / "one") | rejected(tmp_path / "other")
-    arrived = set(numbers(subscriber.payloads()))
-    assert {1000 + each for each in range(number)} <= arrived
+    expected = {1000 + each for each in range(number)}
+    wait_until(lambda: expected <= set(numbers(subscriber.payloads())))
 
 
 @pytest.mark.usefixtures("hurried")

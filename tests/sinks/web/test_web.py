@@ -8,7 +8,7 @@ import re
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -265,15 +265,17 @@ def test_the_policy_lets_nothing_run_but_what_is_in_the_page(port):
     assert re.search(r"script-src 'sha256-[\w+/=]+';", policy)
 
 
-@pytest.mark.parametrize("nonsense", [b"\0\xff\r\n\r\n", b"GET " + b"a" * 70_000, b"GET /\r\n\r\n"])
+@pytest.mark.parametrize(
+    "nonsense",
+    [b"\0\xff\r\n\r\n", b"GET " + b"a" * 70_000, b"GET /\r\n\r\n"],
+    ids=["bytes", "long", "short"],
+)
 def test_nonsense_does_no_harm(port, nonsense):
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+    # It may have been refused, and disconnected, before all of it was sent.
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=10) as client:
         client.sendall(nonsense)
         client.shutdown(socket.SHUT_WR)
-        try:
-            while client.recv(4096):
-                pass
-        except ConnectionError:
+        while client.recv(4096):
             pass
     assert ask(port, "/batteries.json")[0] == 200
 
