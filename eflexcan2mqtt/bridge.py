@@ -11,7 +11,7 @@ from .protocol.blocks import SILENT_TICKS, Event, Silence
 from .protocol.cycle import Cycle
 from .protocol.decode import DecodeError, decode
 from .protocol.loss import Bursts
-from .protocol.numbers import Numbers
+from .protocol.numbers import SharedNumbers
 from .protocol.reading import Reading
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Bridge:
         self._cycle = Cycle()
         self._bursts = Bursts()
         self._lossy = False  # as it was logged
-        self._numbers = Numbers()
+        self._numbers = SharedNumbers()
         self._publish = publish
         self._warned: set[tuple[int, str]] = set()  # battery and field
         self._heard = 0  # frames at the last silent second

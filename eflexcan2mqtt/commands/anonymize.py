@@ -39,7 +39,7 @@ _BUS = r"[^\s()#'\0-\x1f\x7f-\xff]+\s+"
 _ID = r"(?P<id>[\dA-F]{8}|[0-7][\dA-F]{2})"
 # What candump writes with -L.
 _LOG = re.compile(
-    rf"\s*\([\d.]+\)\s+{_BUS}{_ID}"
+    rf"\s*\([\d.: -]+\)\s+{_BUS}{_ID}"
     r"#(?P<data>(?:[\dA-F]{2}){0,8}|R[0-8]?|#[\dA-F](?:[\dA-F]{2}){0,64})"
     r"(?:_[9A-F])?(?:\s+[RT])?\s*",
     re.IGNORECASE,

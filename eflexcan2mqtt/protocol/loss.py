@@ -14,7 +14,7 @@ LOSSY, GOOD_AGAIN = 0.05, 0.025
 """The share of incomplete bursts above which a bus is lossy, and below which it is no more."""
 
 FEWEST = 20
-"""Fewer bursts, as of a short recording, say nothing."""
+"""Fewer bursts, as in a short recording, are too few to judge."""
 
 NEVER = 5
 """A battery that begins so many bursts in a minute and completes none is named."""
@@ -32,8 +32,7 @@ class Loss(NamedTuple):
 class Bursts:
     """Counts the bursts of a minute, in steps of 10 s.
 
-    ``lossy`` and ``last`` are
-    the verdict on the last whole minute.
+    ``lossy`` and ``last`` are the verdict on the last whole minute.
     """
 
     def __init__(self) -> None:

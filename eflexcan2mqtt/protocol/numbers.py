@@ -24,7 +24,7 @@ class _Heard:
     other_time: float = float("-inf")
 
 
-class Numbers:
+class SharedNumbers:
     """Watches which battery sends under which number.
 
     A battery that was replaced is not heard again; one that is heard again behind another of

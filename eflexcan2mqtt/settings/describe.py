@@ -73,8 +73,11 @@ def _default(setting: Field[Any]) -> str:
 
 def _text(value: Any) -> str:
     """A value as it stands in an INI."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, tuple):
-        return ", ".join(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case tuple():
+            return ", ".join(value)
+        case float():
+            return f"{value:g}"
+    return str(value)

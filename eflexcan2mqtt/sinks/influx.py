@@ -43,20 +43,25 @@ def _point(battery: Mapping[str, Any]) -> str:
 
 
 def _spread(key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, (list, dict)):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for name, each in items:
-            yield from _spread(f"{key}_{name}", each)
-    elif value is not None:
-        yield key, value
+    match value:
+        case None:
+            pass
+        case dict():
+            for name, each in value.items():
+                yield from _spread(f"{key}_{name}", each)
+        case list():
+            yield from _spread(key, dict(enumerate(value)))
+        case _:
+            yield key, value
 
 
 def _written(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        text = re.sub(r'(["\\])', r"\\\1", value)
-        return f'"{text}"'
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            text = re.sub(r'(["\\])', r"\\\1", value)
+            return f'"{text}"'
     return str(value)
 
 

@@ -45,8 +45,8 @@ class Asc(Trace):
         self._digits = digits.lower()
         dates = [line for line in header if line.lower().lstrip().startswith("date")]
         others = [line for line in header if line not in dates]
-        told = self._dates(chain(dates, [RESUME], others, lines))
-        feed = self._feed(self._summed(told) if times.lower() == "relative" else told)
+        dated = self._dates(chain(dates, [RESUME], others, lines))
+        feed = self._feed(self._summed(dated) if times.lower() == "relative" else dated)
         self._asc = can.ASCReader(cast(TextIO, feed), self._digits, relative_timestamp=False)
         return self._asc, feed
 
@@ -55,14 +55,14 @@ class Asc(Trace):
 
     def _dates(self, lines: Iterable[str]) -> Iterator[str]:
         """Leave out the dates that python-can cannot read, as those in French."""
-        told = False
+        warned = False
         for line in lines:
             date = self._date.match(line)
             # python-can writes 1970 where it knows no date.
             if date is None or "1970" in line or _reads_date(line):
                 yield line
-            elif not told and self.absolute is None:
-                told = True
+            elif not warned and self.absolute is None:
+                warned = True
                 log.warning(
                     "%s: the date '%s' cannot be read; times are relative to it",
                     *(self.path, date[1]),

@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple
 
 import can
 
-from .formats import Logged, Reader
+from .formats import FormatReader, Logged
 from .traces import EARLIEST, logged_by
 
 _FILE_HEADER = 144
@@ -46,7 +46,7 @@ class _Object(NamedTuple):
     whole: bool
 
 
-class Blf(Reader):
+class Blf(FormatReader):
     """The reader of such a recording."""
 
     def _logged(self, file: BinaryIO) -> Iterator[Logged]:

@@ -112,7 +112,7 @@ class CanBus:
                     interface = socketcan.Interface(bus, self._name)
                     yield from _by_second(interface.batches(), lambda: self._check(interface))
                 case socketcand.NAME:
-                    connection = socketcand.Connection(bus)
+                    connection = socketcand.ServerLink(bus)
                     yield from _by_second(Reader(bus, self._damage).batches(), connection.check)
                 case _:
                     yield from _by_second(Reader(bus, self._damage).batches(), lambda: None)

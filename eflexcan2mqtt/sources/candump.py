@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from .clock import LocalTime
-from .formats import Kind, Logged
+from .formats import FrameKind, Logged
 from .lines import LONGEST
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ class Candump:
         match = _LOG.fullmatch(line) if len(line) <= LONGEST else None
         if match is not None:
             stamp, bus, can_id, data, remote = match.groups()
-            kind: Kind = "data" if data is not None else "remote" if remote else "fd"
+            kind: FrameKind = "data" if data is not None else "remote" if remote else "fd"
             return self._made(bus, can_id, kind, data or b"", stamp)
         match = _SCREEN.fullmatch(line) if len(line) <= LONGEST else None
         if match is None:
@@ -116,7 +116,7 @@ class Candump:
         return self._made(bus, found["id"] or found["any_id"], kind, bytes_, found["time"])
 
     def _made(
-        self, bus: bytes, can_id: bytes, kind: Kind, data: bytes, stamp: bytes | None
+        self, bus: bytes, can_id: bytes, kind: FrameKind, data: bytes, stamp: bytes | None
     ) -> Logged:
         extended = len(can_id) != 3
         number = int(can_id, 16)

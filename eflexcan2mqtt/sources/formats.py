@@ -1,7 +1,7 @@
 """A recording in another format than candump's in, what it logged out; plain or gzipped.
 
 The formats are those of python-can (.asc, .blf, .csv, .trc) and SavvyCAN's GVRET csv.  Which one
-a file has is decided by how it begins; its suffix counts where that says nothing.  Nothing here
+a file has is decided by how it begins; its suffix counts where that is not clear.  Nothing here
 knows batteries, or what to do with times that are not absolute.
 """
 
@@ -20,7 +20,7 @@ from typing import BinaryIO, Literal, NamedTuple
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["data", "remote", "error", "fd"]
+FrameKind = Literal["data", "remote", "error", "fd"]
 
 _GZIP = b"\x1f\x8b"
 _HEAD = 4096
@@ -47,32 +47,31 @@ _BY_SUFFIX = (".asc", ".blf", ".trc")
 class Logged(NamedTuple):
     """One line or object of a recording.
 
-    ``bus`` is what the recording calls it, "" if it does not.  ``stamp`` is in seconds, since
-    when says the reader's ``absolute``.
+    ``bus`` is what the recording calls it, "" if it does not.  ``stamp`` is in seconds;
+    the reader's ``absolute`` says since when.
     """
 
     bus: str
     can_id: int
     extended: bool
-    kind: Kind
+    kind: FrameKind
     data: bytes
     stamp: float
 
 
-class Reader(ABC):
+class FormatReader(ABC):
     """Iterates over what a recording logged; each ``iter()`` starts at its beginning.
 
     ``absolute`` is whether stamps are seconds since 1970 (True) or since some start (False); None
     if the format does not say.  It is valid once the first item is read.  ``damaged`` counts what
     was skipped since the iteration began: the first is logged and, at the first end, how many there
-    were.
-    ``position`` and ``size`` are in bytes of the file, ``modified`` when
-    it was.  Raises OSError with the file's name.
+    were.  ``position`` and ``size`` are in bytes of the file, ``modified`` is when it was changed,
+    in seconds since 1970.  Raises OSError with the file's name.
     """
 
     absolute: bool | None = None
     dropped = 0
-    """Frames that whoever recorded says were lost: these formats do not say."""
+    """Frames that were lost while it was recorded; these formats do not note that."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -126,14 +125,14 @@ class Reader(ABC):
             log.warning("%s%s: %s", self.path, place, found)
 
 
-def reader(path: Path) -> Reader | None:
+def reader(path: Path) -> FormatReader | None:
     """The reader of a recording; None if it has none of these formats, or is no regular file.
 
     Raises OSError with the file's name.
     """
     if not path.is_file():
         return None
-    found: type[Reader] | None = None
+    found: type[FormatReader] | None = None
     match _format(path):
         case "blf":
             from .blf import Blf

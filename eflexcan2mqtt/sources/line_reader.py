@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from .formats import Reader
+from .formats import FormatReader
 from .lines import LONGEST
 
 
-class LineReader(Reader):
+class LineReader(FormatReader):
     """A reader of a format whose name is ``name`` and that has a frame in each line."""
 
     name: str

@@ -18,8 +18,8 @@ from ..protocol.blocks import FRAME_BYTES, OUR_IDS, SILENT_TICKS, TICK_S, Event,
 from . import formats
 from .candump import Candump, printable
 from .clock import Clock, Kind, arrival
+from .contents import Contents
 from .formats import Logged
-from .found import Found
 from .lines import STDIN, Lines
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ _HEAD = 500  # so many frames tell the bus
 
 
 class _Log(Protocol):
-    """What Candump and formats.Reader have in common."""
+    """What Candump and formats.FormatReader have in common."""
 
     damaged: int
     dropped: int
@@ -58,11 +58,11 @@ class Recording:
         self._end = end
         self._stored = stored
         self._clock: Clock | None = None
-        self._found = Found()
+        self._contents = Contents()
         self._bus: str | None = None
         self._ignored_bus = False
         self._log: _Log
-        self._file: formats.Reader | Lines
+        self._file: formats.FormatReader | Lines
         self._lines: Lines | None = None
         self._reader = None if name == STDIN else formats.reader(Path(name))
         if self._reader:
@@ -131,7 +131,7 @@ class Recording:
             if self._lines:
                 self._lines.close()
         if self._bus is None:
-            raise self._error(f"no frame of a battery; {self._found.summary(self._log.damaged)}")
+            raise self._error(f"no frame of a battery; {self._contents.summary(self._log.damaged)}")
 
     def _events(self) -> Iterator[Event]:
         newest = None
@@ -165,7 +165,7 @@ class Recording:
         ours = is_battery(logged)
         if self._bus is None:
             if not ours:
-                self._found.add(logged)
+                self._contents.add(logged)
                 return False
             self._bus = logged.bus
         if ours and logged.bus != self._bus and not self._ignored_bus:

@@ -40,7 +40,7 @@ _OCV = (
 
 
 @dataclass
-class _Battery:
+class _Simulated:
     """One battery and its state; ``soc`` in %, cell offsets in % of charge."""
 
     number: int
@@ -146,11 +146,11 @@ def _unclaimed(limited: bool) -> bytes:
     return bytes(payload)
 
 
-def _make(number: int, random: Random) -> _Battery:
+def _make(number: int, random: Random) -> _Simulated:
     offsets = [random.uniform(-0.4, 0.4) for _ in range(CELL_COUNT)]
     weak = random.randrange(CELL_COUNT)
     offsets[weak] = -1.5
-    return _Battery(
+    return _Simulated(
         number=number,
         serial=f"22{random.randint(1, 12):02d}075E{random.randint(1, 999):04d}",
         soc=random.uniform(55, 65),

@@ -29,7 +29,7 @@ def check_server(settings: Mapping[str, Any]) -> None:
         raise OSError(errno.EPROTO, f"no socketcand answers at {address[0]}:{address[1]}")
 
 
-class Connection:
+class ServerLink:
     """The TCP connection behind an open bus: with TCP keepalive."""
 
     def __init__(self, bus: object) -> None:

@@ -17,11 +17,11 @@ from typing import BinaryIO, TextIO, cast
 import can
 
 from ..protocol.blocks import FRAME_BYTES
-from .formats import Kind, Logged
+from .formats import FrameKind, Logged
 from .line_reader import LineReader
 from .messages import PARSING_ERRORS
 
-# Some of its readers warn of each line; Reader counts them.
+# Some of its readers warn of each line; FormatReader counts them.
 logging.getLogger("can.io").setLevel(logging.ERROR)
 
 EARLIEST = 631_152_000
@@ -144,7 +144,7 @@ class Csv(Trace):
 
 def logged_by(message: can.Message) -> Logged | None:
     """What a message of python-can says; None if it contradicts itself, as damage makes it."""
-    kind: Kind = "data"
+    kind: FrameKind = "data"
     if message.is_error_frame:
         kind = "error"
     elif message.is_remote_frame:

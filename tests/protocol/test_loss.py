@@ -6,7 +6,7 @@ import pytest
 
 from eflexcan2mqtt.protocol.blocks import CYCLE_S
 from eflexcan2mqtt.protocol.loss import FEWEST, GOOD_AGAIN, LOSSY, Bursts
-from eflexcan2mqtt.protocol.numbers import Numbers
+from eflexcan2mqtt.protocol.numbers import SharedNumbers
 from tests.support.bank import FULL, START
 
 CYCLES_A_MINUTE = 60
@@ -93,7 +93,7 @@ BOTH = (
 
 
 def test_two_batteries_that_send_by_turns_under_one_number_are_reported_once():
-    numbers = Numbers()
+    numbers = SharedNumbers()
     found = [
         numbers.add(reading(name, cycle + place / 2))
         for cycle in range(100)
@@ -104,14 +104,14 @@ def test_two_batteries_that_send_by_turns_under_one_number_are_reported_once():
 
 
 def test_a_battery_that_is_replaced_shares_nothing():
-    numbers = Numbers()
+    numbers = SharedNumbers()
     names = [ONE] * 10 + [OTHER] * 100
     assert [numbers.add(reading(name, at)) for at, name in enumerate(names)] == [None] * 110
     assert numbers.add(reading(ONE, 500)) is None  # and back
 
 
 def test_when_the_other_one_has_gone_that_is_reported():
-    numbers = Numbers()
+    numbers = SharedNumbers()
     names = [ONE, OTHER] * 5 + [OTHER] * 70
     found = [each for at, name in enumerate(names) if (each := numbers.add(reading(name, at)))]
     assert found == [BOTH, f"only battery {OTHER} sends as number 3 now"]
@@ -119,7 +119,7 @@ def test_when_the_other_one_has_gone_that_is_reported():
 
 
 def test_bursts_that_overlap_again_and_again_are_of_two_batteries():
-    numbers = Numbers()
+    numbers = SharedNumbers()
     assert numbers.overlapped(3, 2) is None
     assert numbers.overlapped(3, 30) == (
         "two batteries send as number 3 at the same time: "

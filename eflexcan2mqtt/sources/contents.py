@@ -11,7 +11,7 @@ _MOST_IDS = 1000
 _SHOWN_IDS = 5
 
 
-class Found:
+class Contents:
     """Counts the frames of a recording that are none of a battery."""
 
     def __init__(self) -> None:
