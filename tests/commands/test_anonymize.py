@@ -85,6 +85,10 @@ def test_a_battery_keeps_its_number_throughout(tmp_path):
     ("line", "expected"),
     [
         (f"(1.0) can0 10F#08{SERIAL} R\n", "(1.0) can0 10F#0822000000460001 R\n"),
+        (
+            f"(2024-05-17 23:05:39.048187) can0 101#08{SERIAL}\n",
+            "(2024-05-17 23:05:39.048187) can0 101#0822000000460001\n",
+        ),
         (f"(331.420) RX0 101 [8] 08 {SERIAL}", None),
         (
             "(331.420) RX0 101 [8] 08 22 11 00 75 46 03 BB\n",
