@@ -20,7 +20,7 @@ from rich.text import Text
 
 from ..protocol.bank import bank_facts, remember, totals
 from ..protocol.blocks import STALE_S
-from ..protocol.facts import MARK_MV, Facts, facts
+from ..protocol.facts import MARK_MV, PROBLEMS, WARNINGS, Facts, facts
 from ..protocol.reading import Reading
 from . import Context, Sink
 
@@ -31,7 +31,7 @@ PLAIN_WIDTH = 120
 NOTES = 3
 
 _BARS, _ASCII_BARS = "▁▂▃▄▅▆▇█", "_.,-=+*#"
-_ALARM = {"1": "bold red", "2": "bold yellow", "3": "cyan"}
+_ALARM = {**dict.fromkeys(PROBLEMS, "bold red"), **dict.fromkeys(WARNINGS, "cyan")}
 COLUMNS = ("#", "%", "V", "A", "cells", "low", "high", "mV", "°C", "alarm", "age")
 WIDE_COLUMNS = (
     *("#", "id", "%", "V", "A", "W", "cells", "low", "high", "mV", "°C", "relays", "alarm", "age"),
