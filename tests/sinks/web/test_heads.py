@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import socket
 
@@ -39,8 +40,9 @@ def answer(port, head):
             client.shutdown(socket.SHUT_WR)
             while data := client.recv(65_536):
                 received += data
-        except ConnectionError:
-            pass  # it had not read all that we sent
+        except OSError as error:
+            # It had not read all that we sent.
+            assert isinstance(error, ConnectionError) or error.errno == errno.ENOTCONN
         return received
 
 
