@@ -19,8 +19,12 @@ class ConfigError(Exception):
     """All mistakes in an INI, one on each line."""
 
 
-# What is shown of a bad value: a number or an address, but nothing that could be a password.
-_HARMLESS = re.compile(r"(?!.*\d{7})[\d.,:*+e[\]-]{0,21}[a-z]{0,3}", re.ASCII | re.IGNORECASE)
+# What is shown of a bad value: a short number or an address, but nothing that could be a password.
+_HARMLESS = re.compile(
+    r"[-+]?\d{0,5}([.,]\d{0,3})?(e[-+]?\d{1,3})?[a-z]?|inf|nan"
+    r"|(\*|\[?::1?\]?|\d{1,3}(\.\d{1,3}){3})?(:\d{0,5})?",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 def load(path: Path, sections: frozenset[str] | None = None) -> Config:

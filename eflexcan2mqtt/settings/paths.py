@@ -15,7 +15,9 @@ def path(value: str) -> str:
     """Expand a path; raises ValueError for a variable that is not set and a user without a home."""
     for name in (a or b for a, b in _VARIABLE.findall(value)):
         if not _variable(name):
-            raise ValueError(f"expected a path: ${name} is not set{_remedy(name)}")
+            # What looks like no name of a variable may be a password.
+            shown = f"${name}" if name.isupper() else "a variable in it"
+            raise ValueError(f"expected a path: {shown} is not set{_remedy(name)}")
     value = _VARIABLE.sub(lambda found: _variable(found[1] or found[2]), value)
     try:
         return str(Path(value).expanduser()) if value.startswith("~") else value

@@ -40,6 +40,7 @@ def test_a_path_is_expanded(write, text, path):
     ("text", "complaint"),
     [
         ("$NOWHERE/x", "expected a path: $NOWHERE is not set; write it out"),
+        ("$s3cret", "expected a path: a variable in it is not set; write it out"),
         ("~no-such-user/x", "expected a path: ~ has no home folder here; write it out"),
     ],
 )

@@ -351,8 +351,9 @@ def test_a_password_typed_into_another_key_is_not_shown(complaints, section):
             assert "geheim" not in shown
 
 
-def test_a_password_in_the_line_of_the_port_is_not_shown(complaints):
-    [found] = complaints("[mqtt]\nport = geheim\n")
+@pytest.mark.parametrize("password", ["geheim", "483920", "12-34-56", "abc", "0x1F"])
+def test_a_password_in_the_line_of_the_port_is_not_shown(complaints, password):
+    [found] = complaints(f"[mqtt]\nport = {password}\n")
     assert found == "x.ini:2: [mqtt] port: expected a whole number from 1 to 65535"
     seen("a password in the line of another setting", found)
 
