@@ -31,7 +31,8 @@ POLL_S = 0.02
 def run(options: Run, ini: Path | None, config: Config, stop: Stop) -> bool:
     """Run; return whether everything went well.  ``ini`` is where the settings come from.
 
-    Raises OSError when the input cannot be read or the output cannot be written.
+    Raises OSError when the input cannot be read or has no reading, or the output cannot be
+    written.
     """
     logs.start(config.logging, options.verbose)
     log.info("%s", _opening(options, ini, config))
@@ -50,6 +51,7 @@ class _Daemon:
     def __init__(self, options: Run, config: Config, stop: Stop, source: Source) -> None:
         self._stop = stop
         self._source = source
+        self._input = options.input
         self._weigh = config.logging.profile
         self._bridge = Bridge(self._publish)
         self._dead_threads = end_with_any_thread()
@@ -76,6 +78,7 @@ class _Daemon:
                 batches = systemd.beating(self._stop.until(self._source.batches), self._beat)
                 self._bridge.run(chain.from_iterable(batches))
                 if not self._stop.requested:
+                    self._check_cycles()
                     self._drain()
                     drained = True
         finally:
@@ -94,6 +97,14 @@ class _Daemon:
         for sink in self._sinks:
             sink.tick()
         systemd.notify(READY="1", WATCHDOG="1", STATUS=self._status())
+
+    def _check_cycles(self) -> None:
+        """The input has ended, so it is a recording: raises OSError if it made no cycle."""
+        if not self._bridge.cycles:
+            from .sources.recording import no_reading
+
+            frames = self._bridge.assembler.frames
+            raise no_reading(self._input.name, frames, self._bridge.undecodable)
 
     def _drain(self) -> None:
         """The input has ended: wait for the output, and only for that."""

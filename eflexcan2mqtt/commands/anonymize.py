@@ -14,11 +14,12 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 from ..protocol.blocks import BATTERIES, PAYLOAD_BYTES, STATUS
 from ..protocol.fields import field
 from ..protocol.values import Serial
-from ..sources import formats
+from ..sources import beginning, formats
 from ..sources.lines import LONGEST
 from . import Finding
 
@@ -26,12 +27,14 @@ _SERIAL = field("battery_id")
 _MARKER = f"{STATUS.markers[_SERIAL.offset // PAYLOAD_BYTES]:02X}"
 _OUR_IDS = {f"{STATUS.base_id + battery:03X}" for battery in BATTERIES}
 _DIGITS = 2 * PAYLOAD_BYTES
-_GZIP = b"\x1f\x8b"
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_BOM = codecs.BOM_UTF8.decode("latin-1")
+
+# How many bytes there are; with candump -8, {9} to {F} are 8, too.
+_LENGTH = r"(?:\[(?P<length>\d\d?)\]|\{[9A-F]\})"
 
 # A serial number, in a frame that may be glued to others, or cut at the beginning of a line.
 _SHOWN = re.compile(
-    rf"(?:(?<![\dA-F]){STATUS.base_id >> 4:X}[1-9A-F]|^\s*(?:0?[1-9A-F])?)(?:\#|\s*\[\d\]\s+)"
+    rf"(?:(?<![\dA-F]){STATUS.base_id >> 4:X}[1-9A-F]|^\s*(?:0?[1-9A-F])?)(?:\#|\s*{_LENGTH}\s+)"
     rf"{_MARKER}(?P<serial>(?:\s?[\dA-F]{{2}}){{{PAYLOAD_BYTES}}})",
     re.IGNORECASE,
 )
@@ -46,7 +49,8 @@ _LOG = re.compile(
 )
 # What it shows on screen, also with -t, -x or -a; Battery-Emulator's dumps look like that, too.
 _SCREEN = re.compile(
-    rf"\s*(?:\([\d.: -]+\)\s+)?{_BUS}(?:[RT]X\s+\S\s+\S\s+)?{_ID}\s+\[(?P<length>\d\d?)\]"
+    rf"\s*(?:(?P<time>\([\d.: -]+\))\s+)?(?:{_BUS}(?:[RT]X\s+\S\s+\S\s+)?|(?(time)|(?!)))"
+    rf"{_ID}\s+{_LENGTH}"
     r"(?:(?P<data>(?:\s+[\dA-F]{2})*)(?:\s+'(?P<text>.*)'|\s+ERRORFRAME)?|\s+remote request)\s*",
     re.IGNORECASE,
 )
@@ -66,13 +70,13 @@ def anonymize(source: Path, target: Path) -> Finding:
     problem = _refusal(source)
     if problem:
         return Finding(False, f"{source}: {problem}")
-    numbers = _made_up(each for line in _lines(source) for each in _serials(line))
+    numbers = _made_up(each for line in _lines(source) for each in _serials(line.text))
     kept = left_out = 0
     unfinished = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:
         with unfinished.open("x", encoding="latin-1", newline="\n") as file:
             for line in _lines(source):
-                masked = _masked(line, numbers)
+                masked = _masked(line.text, numbers) if line.whole else None
                 if masked is None:
                     left_out += 1
                 else:
@@ -94,20 +98,33 @@ def _refusal(source: Path) -> str | None:
         return "it has to be read twice; record into a file first"
     with source.open("rb") as file:
         start = file.read(LONGEST)
-    if start.startswith(_GZIP):
-        return "gzipped recordings cannot be anonymized; unpack it with 'gunzip -k' first"
-    if start.startswith(_UTF_16) or start.count(0) > len(start) // 4:
-        return "UTF-16 cannot be anonymized; convert it with 'iconv -f UTF-16 -t UTF-8' first"
+    if problem := beginning.refusal(start):
+        return problem
     if formats.reader(source):
         return "only recordings by candump can be anonymized; record with 'candump -L'"
     return None
 
 
-def _lines(source: Path) -> Iterator[str]:
-    """The lines, whatever ends them, without colours; one longer than LONGEST in parts."""
+class _Line(NamedTuple):
+    """A line without its end, or a part of one that is too long for a frame."""
+
+    text: str
+    whole: bool
+
+
+def _lines(source: Path) -> Iterator[_Line]:
+    """The lines, whatever ends them, without colours; long ones in parts.
+
+    Each part begins with the end of the one before, as a serial number may be where it was cut.
+    """
     with source.open(encoding="latin-1") as file:
-        for line in iter(lambda: file.readline(LONGEST), ""):
-            yield _COLOUR.sub("", line.rstrip("\n"))
+        if file.read(len(_BOM)) != _BOM:
+            file.seek(0)
+        before = ""
+        for part in iter(lambda: file.readline(LONGEST + 1), ""):
+            text = before + part.rstrip("\n")
+            yield _Line(_COLOUR.sub("", text), not before and len(text) <= LONGEST)
+            before = "" if part.endswith("\n") else text[-LONGEST:]
 
 
 def _serials(line: str) -> Iterator[str]:
@@ -145,7 +162,7 @@ def _masked(line: str, numbers: Mapping[str, str]) -> str | None:
         return _without(line, numbers)
     digits = _digits(data)
     found = frame.groupdict()
-    if "length" in found and len(digits) != 2 * int(found["length"]):
+    if "length" in found and len(digits) != 2 * int(found["length"] or 8):
         return None
     if frame["id"].upper() in _OUR_IDS and digits.startswith(_MARKER):
         # What is no serial number may be part of one, or a damaged one.

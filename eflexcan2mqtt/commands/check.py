@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
-from ..protocol.blocks import Silence
+from ..protocol.assembler import Assembler, Record
+from ..protocol.blocks import Frame, Silence
+from ..protocol.decode import DecodeError, decode
 from ..settings.load import DEFAULT_PATHS, ConfigError
 from ..settings.schema import Can, Config
 from ..sinks import MQTT, OUTPUTS, PAGE
@@ -68,23 +70,37 @@ def bus(config: Can) -> Finding:
 
 def recording(name: str, end: float | None, stored: bool) -> Finding:
     """Read a recording; a pipe is left to who runs the program."""
-    from ..sources.recording import Recording
+    from ..sources.recording import Recording, no_reading
 
-    count = 0
-    batteries = set()
+    batteries: set[int] = set()
     first = last = 0.0
+    complete = readings = 0
+
+    def frames() -> Iterator[Frame]:
+        nonlocal first, last
+        for event in source:
+            if event is not Silence.SECOND:
+                batteries.add(event[0] & 0xF)
+                last = event[2]
+                first = first or last
+                yield event
+
+    assembler = Assembler()
     try:
         source = Recording(name, end, stored)
         source.find_clock()
         if source.live:
             return Finding(True, f"{name}: a pipe, which is read when the program runs")
-        for event in source:
-            if event is not Silence.SECOND:
-                count += 1
-                batteries.add(event[0] & 0xF)
-                last = event[2]
-                first = first or last
+        for event in assembler.events(frames()):
+            match event:
+                case Record():
+                    complete += 1
+                    with suppress(DecodeError):
+                        decode(event)
+                        readings += 1
+        if not readings:
+            raise no_reading(name, assembler.frames, complete)
     except OSError as error:
         return Finding(False, f"{name}: {error.strerror}")
-    found = f"{count} frames of {len(batteries)} batteries over {last - first:.0f} s"
+    found = f"{assembler.frames} frames of {len(batteries)} batteries over {last - first:.0f} s"
     return Finding(True, f"{name}: {found}")

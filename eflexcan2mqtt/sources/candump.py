@@ -25,17 +25,19 @@ from .lines import LONGEST
 log = logging.getLogger(__name__)
 
 _DATE = rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+"
-_TIME = rb"\((?P<time>\d+\.\d+|" + _DATE + rb")\)\s+"
+_TIME = rb"\((?P<time>-?\d+\.\d+|" + _DATE + rb")\)\s+"
+_BUS = rb"(?P<bus>[^\s()#]+)\s+"
 _ID = rb"(?P<id>[0-9A-Fa-f]{8}|[0-7][0-9A-Fa-f]{2})"
 _LOG = re.compile(
-    _TIME + rb"(?P<bus>\S+)\s+" + _ID + rb"#"
+    _TIME + _BUS + _ID + rb"#"
     rb"(?:(?P<data>(?:[0-9A-Fa-f]{2}){0,8})|(?P<remote>R[0-8]?)"
     rb"|#[0-9A-Fa-f](?:[0-9A-Fa-f]{2}){0,64})"
     rb"(?:_[9A-Fa-f])?(?:\s+[RT])?\s*"
 )
 _ON_SCREEN = (
     rb"\s*(?:" + _TIME + rb")?(?:(?P<emulator>[RT]X\d+)\s+(?P<any_id>[0-9A-Fa-f]{1,8})"
-    rb"|(?P<bus>\S+)\s+(?:[RT]X\s+\S\s+\S\s+)?" + _ID + rb")"
+    # Some programs show no bus; without a time, too, it is a line that was cut.
+    rb"|(?:" + _BUS + rb"(?:[RT]X\s+\S\s+\S\s+)?|(?(time)|(?!)))" + _ID + rb")"
     rb"\s+(?:\[(?P<length>\d\d?)\]|\{[9A-F]\})"
 )
 _BYTES = rb"[0-9A-Fa-f]{2}(?:\s[0-9A-Fa-f]{2})*"
@@ -112,7 +114,7 @@ class Candump:
         elif kind == "data" and len(bytes_.split()) != int(length):
             self._other(line)
             return None
-        bus = found["bus"] or found["emulator"]
+        bus = found["bus"] or found["emulator"] or b""
         return self._made(bus, found["id"] or found["any_id"], kind, bytes_, found["time"])
 
     def _made(
@@ -125,7 +127,7 @@ class Candump:
         if stamp is None:
             time = math.nan
         else:
-            time = self._local_time(stamp) if b"-" in stamp else float(stamp)
+            time = self._local_time(stamp) if b" " in stamp else float(stamp)
         return Logged(
             bus.decode("latin-1"), number, extended, kind, bytes.fromhex(data.decode()), time
         )

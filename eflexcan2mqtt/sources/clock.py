@@ -37,7 +37,16 @@ class Kind(Enum):
     ZERO = "its times count from its first frame"
     START = "its times count from a start that it does not name, such as the boot"
     GAPS = "its times are gaps between frames"
+    OUT_OF_RANGE = (
+        "its times are out of range (later than 2100, or negative): divide milliseconds by 1000, "
+        "microseconds by 1000000"
+    )
     NONE = "its frames have no times"
+
+    @property
+    def useless(self) -> bool:
+        """Whether the stamps tell nothing."""
+        return self in (Kind.OUT_OF_RANGE, Kind.NONE)
 
 
 class Clock:
@@ -45,12 +54,14 @@ class Clock:
 
     ``end`` is when its last frame came, in seconds since 1970; it is needed unless the kind is
     ABSOLUTE.  Stamps of such a clock may become absolute in the middle, when the computer's clock
-    is set: then ``end`` is not used.  ``absolute`` is whether no time depends on it.  ``logged``
-    reads the recording from its beginning; ``gaps`` is whether its stamps may be such.
+    is set: then ``end`` is not used.  ``absolute`` is whether no time depends on it, ``empty``
+    whether there is no frame.  ``logged`` reads the recording from its beginning; ``gaps`` is
+    whether its stamps may be such.
     """
 
     def __init__(self, logged: Callable[[], Iterator[Logged]], gaps: bool, end: float) -> None:
         head = [each.stamp for each in islice(logged(), _HEAD)]
+        self.empty = not head
         self.kind = kind_of(head)
         if self.kind is Kind.GAPS and not gaps:
             self.kind = Kind.START
@@ -59,13 +70,13 @@ class Clock:
         self._logged = logged
         self._shift = 0.0
         self._first = next((each for each in head if EARLIEST <= each <= LATEST), 0.0)
-        if self.kind not in (Kind.ABSOLUTE, Kind.NONE):
+        if not (self.absolute or self.kind.useless):
             self._shift = self._measured()
 
     def __iter__(self) -> Timed:
         """Each frame with its time."""
         match self.kind:
-            case Kind.NONE:
+            case Kind.OUT_OF_RANGE | Kind.NONE:
                 return ((self._end, each) for each in self._logged())
             case Kind.GAPS:
                 return self._summed()
@@ -112,9 +123,10 @@ def kind_of(stamps: Iterable[float]) -> Kind:
 
     Stamps of a clock only grow, but for a step; gaps grow as often as they shrink.
     """
-    known = [each for each in stamps if 0 <= each <= LATEST]
+    numbers = [each for each in stamps if not math.isnan(each)]
+    known = [each for each in numbers if 0 <= each <= LATEST]
     if not known:
-        return Kind.NONE
+        return Kind.OUT_OF_RANGE if numbers else Kind.NONE
     few = known[:_FEW]
     if sum(each >= EARLIEST for each in few) * 2 > len(few):
         return Kind.ABSOLUTE
@@ -153,9 +165,10 @@ def arrival(logged: Iterable[Logged | None], name: str) -> Iterator[tuple[float,
         if each is not None and EARLIEST <= each.stamp <= LATEST:
             yield each.stamp, each
             continue
-        if each is not None and each.stamp < EARLIEST and not announced:
+        if each is not None and not announced and not math.isnan(each.stamp):
             announced = True
-            log.info("%s: its times are relative: the time of arrival is used", name)
+            what = "relative" if each.stamp < EARLIEST else "out of range"
+            log.info("%s: its times are %s: the time of arrival is used", name, what)
         yield now(), each
 
 

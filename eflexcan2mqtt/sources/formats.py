@@ -7,40 +7,22 @@ knows batteries, or what to do with times that are not absolute.
 
 from __future__ import annotations
 
-import codecs
+import errno
 import gzip
 import io
 import logging
-import re
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 
+from . import beginning
+
 log = logging.getLogger(__name__)
 
 FrameKind = Literal["data", "remote", "error", "fd"]
 
-_GZIP = b"\x1f\x8b"
-_HEAD = 4096
-
-# A line near the beginning that tells the format; candump's is looked for last.
-_TELLING = {
-    "blf": re.compile(r"\ALOGG"),
-    "trc": re.compile(r"^;\$FILEVERSION", re.MULTILINE),
-    "asc": re.compile(r"^[ \t]*base[ \t]+(?:hex|dec)\b", re.MULTILINE | re.IGNORECASE),
-    "csv": re.compile(
-        r"^(?:timestamp,arbitration_id,|-?\d+(?:\.\d+)?,0x[\da-f]+,[01],[01],[01],)", re.MULTILINE
-    ),
-    "gvret": re.compile(
-        r"^(?:Time Stamp,|\d+,[ \t]*(?:0x)?[\dA-F]{1,8},[ \t]*(?:true|false),)",
-        re.MULTILINE | re.IGNORECASE,
-    ),
-    None: re.compile(
-        r"^[ \t]*(?:\(\d|\S{1,20}[ \t]+[\dA-F]{3,8}[ \t]+\[\d)", re.MULTILINE | re.IGNORECASE
-    ),
-}
 _BY_SUFFIX = (".asc", ".blf", ".trc")
 
 
@@ -128,7 +110,7 @@ class FormatReader(ABC):
 def reader(path: Path) -> FormatReader | None:
     """The reader of a recording; None if it has none of these formats, or is no regular file.
 
-    Raises OSError with the file's name.
+    Raises OSError with the file's name, also if it is UTF-16 or packed by another program.
     """
     if not path.is_file():
         return None
@@ -155,13 +137,11 @@ def reader(path: Path) -> FormatReader | None:
 
 def _format(path: Path) -> str | None:
     with path.open("rb") as file:
-        content = (unzipped(file) or file).read(_HEAD) or b""
-    # In Latin-1 any byte is a character.
-    head = content.removeprefix(codecs.BOM_UTF8).decode("latin-1")
-    head = head.replace("\r\n", "\n").replace("\r", "\n")
-    for name, line in _TELLING.items():
-        if line.search(head):
-            return name
+        start = (unzipped(file) or file).read(beginning.LENGTH) or b""
+    if problem := beginning.refusal(start):
+        raise OSError(errno.EINVAL, problem, str(path))
+    if name := beginning.format_of(start):
+        return name
     suffix = path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix
     return suffix[1:].lower() if suffix.lower() in _BY_SUFFIX else None
 
@@ -188,6 +168,6 @@ class Unzipped(io.RawIOBase):
 
 def unzipped(file: BinaryIO | io.FileIO) -> Unzipped | None:
     """The content of a gzipped file; None if it is not gzipped."""
-    start = file.read(len(_GZIP))
+    start = file.read(len(beginning.GZIP))
     file.seek(-len(start), io.SEEK_CUR)
-    return Unzipped(file) if start == _GZIP else None
+    return Unzipped(file) if start == beginning.GZIP else None

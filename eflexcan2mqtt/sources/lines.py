@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import errno
 import io
 import logging
 import os
@@ -9,6 +11,7 @@ import select
 from collections.abc import Iterator
 from pathlib import Path
 
+from .beginning import refusal_of_lines
 from .formats import unzipped
 
 log = logging.getLogger(__name__)
@@ -24,10 +27,11 @@ _TICK_S = 1.0
 class Lines:
     """The lines of a file, plain or gzipped, or of stdin (``-``), without their ends.
 
-    In constant memory.  ``live`` is whether something may still be writing, as into a pipe: that
-    can be read once, a file again and again.  A line longer than LONGEST is cut.  ``size`` and
-    ``position`` are in bytes; ``size`` is 0 if it is not known.  ``modified`` is when the file
-    was, in seconds since 1970.  Raises OSError with the file's name.
+    They end with LF, CR or both; a byte order mark of UTF-8 is left out.  In constant memory: a
+    line longer than LONGEST is cut.  ``live`` is whether something may still be writing, as into a
+    pipe: that can be read once, a file again and again.  ``size`` and ``position`` are in bytes;
+    ``size`` is 0 if it is not known.  ``modified`` is when the file was, in seconds since 1970.
+    Raises OSError with the file's name, also for what begins as something else than lines.
     """
 
     def __init__(self, name: str) -> None:
@@ -50,11 +54,14 @@ class Lines:
             self._file.seek(self._start)
         self.position = 0
         rest = b""
-        for chunk in self._chunks():
+        after_cr = False
+        for chunk in self._text():
             if chunk is None:
                 yield None
                 continue
-            *lines, tail = chunk.split(b"\n")
+            lines = chunk.removeprefix(b"\n" if after_cr else b"").splitlines()
+            after_cr = chunk.endswith(b"\r")
+            tail = b"" if chunk.endswith((b"\n", b"\r")) else lines.pop()
             if lines:
                 lines[0] = rest + lines[0]
                 rest = b""
@@ -69,6 +76,19 @@ class Lines:
         if self.name != STDIN and not self._file.closed:
             os.close(self._file.fileno())
         self._file.close()
+
+    def _text(self) -> Iterator[bytes | None]:
+        """The chunks without a byte order mark; raises OSError if they are no lines."""
+        begun = False
+        for chunk in self._chunks():
+            if chunk is None or begun:
+                yield chunk
+                continue
+            begun = True
+            if problem := refusal_of_lines(chunk):
+                raise OSError(errno.EINVAL, problem, self.name)
+            if text := chunk.removeprefix(codecs.BOM_UTF8):
+                yield text
 
     def _chunks(self) -> Iterator[bytes | None]:
         zipped = None if self.live else unzipped(self._file)

@@ -17,7 +17,7 @@ from typing import Protocol, cast
 from ..protocol.blocks import FRAME_BYTES, OUR_IDS, SILENT_TICKS, TICK_S, Event, Silence
 from . import formats
 from .candump import Candump, printable
-from .clock import Clock, Kind, arrival
+from .clock import Clock, arrival
 from .contents import Contents
 from .formats import Logged
 from .lines import STDIN, Lines
@@ -102,11 +102,13 @@ class Recording:
             cast(Callable[[], Iterator[Logged]], self._logged), not self._reader, end
         )
         kind = self._clock.kind
+        if self._clock.empty:
+            return  # which is said at the end
         if self._clock.absolute:
             if self._end is not None:
                 raise self._error("--end is for relative times; these are seconds since 1970")
             return
-        if self._stored and kind is Kind.NONE:
+        if self._stored and kind.useless:
             raise self._error(f"{kind.value}, and would be stored; record with 'candump -L'")
         if self._end is not None:
             return
@@ -178,6 +180,14 @@ class Recording:
 
     def _error(self, problem: str) -> OSError:
         return OSError(errno.EINVAL, problem, self.name)
+
+
+def no_reading(name: str, frames: int, complete: int) -> OSError:
+    """What is wrong with a recording that has ``complete`` bursts, but none with a reading."""
+    found = f"no complete burst of a battery in {frames} frames"
+    if complete:
+        found = f"none of {complete} bursts of batteries can be decoded"
+    return OSError(errno.EINVAL, found, name)
 
 
 def is_battery(logged: Logged) -> bool:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
+import lzma
 import os
+import re
 import shlex
 import subprocess
 import sys
 import time
 
+import can
 import pytest
 
 from tests.support.bank import START, candump_line, cycles
@@ -89,6 +94,88 @@ def test_a_recording_without_a_battery_ends_with_1(run, log):
     piped = run("--input", "-", "--output", "json", input="".join(lines))
     assert piped.returncode == 1
     seen("a recording has no frame of a battery", piped.stderr)
+
+
+@pytest.mark.parametrize("count", [3, 17])
+def test_a_recording_without_a_complete_burst_ends_with_1(run, log, count):
+    path = log(lines=list(map(candump_line, FRAMES[:count])))
+    for arguments in (("--output", "json"), ("--check", "--output", "json")):
+        done = run("--input", path, *arguments)
+        said = done.stderr + done.stdout
+        assert done.returncode == 1
+        assert f"{path}: no complete burst of a battery in {count} frames\n" in said
+        seen("a recording has no complete burst", said)
+    assert f"BAD {path}" in said
+    piped = run("--input", "-", "--output", "json", input=path.read_text())
+    assert (piped.returncode, piped.stdout) == (1, "")
+    assert f"-: no complete burst of a battery in {count} frames\n" in piped.stderr
+
+
+def test_a_recording_of_which_no_burst_can_be_decoded_ends_with_1(run, log):
+    lines = [candump_line(each) for each in FRAMES if each[0] & 0xF == 1]
+    broken = [re.sub("#08.*", "#08" + "FF" * 7, line) for line in lines]
+    path = log(lines=broken)
+    for arguments in (("--output", "json"), ("--check", "--output", "json")):
+        done = run("--input", path, *arguments)
+        assert done.returncode == 1
+        found = f"{path}: none of 4 bursts of batteries can be decoded\n"
+        assert found in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_ends_with_1_and_one_line(run, log, encoding):
+    path = log()
+    content = path.read_text().encode(encoding)
+    path.write_bytes(content)
+    for arguments in (("--output", "json"), ("--check", "--output", "json")):
+        done = run("--input", path, *arguments)
+        assert done.returncode == 1
+        seen("a recording is UTF-16 text", done.stderr + done.stdout)
+        assert "expected a line" not in done.stderr
+    done = piped(content)
+    assert done.returncode == 1
+    seen("a recording is UTF-16 text", done.stderr.decode())
+
+
+@pytest.mark.parametrize(
+    ("suffix", "found"),
+    [
+        (".blf", "this is a .blf recording; give the file itself to --input"),
+        (".asc", "this is a .asc recording; give the file itself to --input"),
+        (".trc", "this is a .trc recording; give the file itself to --input"),
+        (".csv", "this is a .csv recording; give the file itself to --input"),
+        (".log.gz", "this is gzipped; unpack it with 'gunzip' first"),
+        (".log.bz2", "this is packed by bzip2; unpack it with 'bunzip2' first"),
+        (".log.xz", "this is packed by xz; unpack it with 'unxz' first"),
+    ],
+)
+def test_what_is_no_text_of_candump_through_a_pipe_is_named_in_one_line(
+    log, tmp_path, suffix, found
+):
+    pack = {".log.gz": gzip.compress, ".log.bz2": bz2.compress, ".log.xz": lzma.compress}
+    if suffix in pack:
+        content = pack[suffix](log().read_bytes())
+    else:
+        path = tmp_path / f"x{suffix}"
+        with can.Logger(path) as writer:
+            for can_id, data, now in FRAMES:
+                writer(can.Message(now, can_id, False, data=data))
+        content = path.read_bytes()
+        with path.open("rb") as file:
+            redirected = piped(file=file)
+        assert f"-: {found}\n" in redirected.stderr.decode()
+        assert redirected.returncode == 1
+    done = piped(content)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert f"-: {found}\n" in done.stderr.decode()
+    assert "expected a line" not in done.stderr.decode()
+
+
+def piped(content=None, file=None):
+    """What the program says to these bytes, or to this file, on standard input."""
+    source = {"stdin": file} if file else {"input": content}
+    command = [sys.executable, str(MAIN), "--input", "-", "--output", "json"]
+    return subprocess.run(command, capture_output=True, timeout=30, check=False, **source)
 
 
 def test_bytes_that_are_reversed_end_with_1_and_one_line(run, log):

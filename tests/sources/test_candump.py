@@ -66,6 +66,17 @@ def test_a_line_with_its_time_is_a_frame(line):
     assert source.damaged == 0
 
 
+def test_a_negative_time_is_a_time():
+    [logged] = Candump([f" (-0.000200)  can0  101   [8]  {SPACED}".encode()], "x.log")
+    assert logged.stamp == -0.0002
+
+
+def test_a_line_on_screen_may_have_no_bus(caplog):
+    [logged] = Candump([f" (0.000379)  101   [8]  {SPACED}".encode()], "x.log")
+    assert (logged.bus, logged.can_id, logged.stamp) == ("", 0x101, 0.000379)
+    assert not caplog.messages
+
+
 def test_a_last_line_without_an_end_is_a_line():
     assert read(f"(1715987139.048187) can0 101#{DATA}")[0] == [FRAME]
 
@@ -153,6 +164,9 @@ def test_lines_that_are_no_frame_of_a_battery_are_understood_and_ignored(line, c
         "(1715987139.0481",
         f"  can0  101   [8]  {SPACED[:-3]}",
         f"  can0  101   [7]  {SPACED}",
+        f"101   [8]  {SPACED}",  # cut at the beginning
+        f"(1715987139.048187) (can0) 101#{DATA}",
+        f" (a)  101   [8]  {SPACED}",
         "  can0  101   [8]",
         "  can0  101   [8]  ",
         "\x00\x00\x00\x00",

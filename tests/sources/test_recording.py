@@ -7,6 +7,7 @@ import os
 import random
 import threading
 import time
+from codecs import BOM_UTF8
 from itertools import islice
 
 import can
@@ -130,6 +131,30 @@ def test_frames_without_times_are_shown_and_not_stored(written, caplog):
     for end in (None, START):
         with pytest.raises(OSError, match="its frames have no times, and would be stored"):
             Recording(name, end, stored=True).find_clock()
+
+
+@pytest.mark.parametrize("factor", [1e3, 1e6, -1])
+def test_times_out_of_range_are_named_and_not_stored(written, caplog, factor):
+    name = written(text(lambda now, _: f"{now * factor:.3f}"))
+    assert last_time(published(Recording(name))) == MODIFIED
+    assert "its times are out of range (later than 2100, or negative): divide " in caplog.text
+    with pytest.raises(OSError, match=r"its times are out of range .*, and would be stored"):
+        Recording(name, stored=True).find_clock()
+
+
+@pytest.mark.parametrize("content", ["", "hello\n"])
+def test_nothing_is_said_of_the_times_of_a_recording_without_frames(written, caplog, content):
+    with pytest.raises(OSError, match="no frame of a battery"):
+        list(Recording(written(content), stored=True))
+    assert "times" not in caplog.text
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n"])
+@pytest.mark.parametrize("begin", [b"", BOM_UTF8])
+def test_text_of_other_systems_holds_the_same_arrays(written, caplog, begin, end):
+    content = "".join(map(candump_line, BANK)).replace("\n", end)
+    assert published(Recording(written(begin + content.encode()))) == ARRAYS
+    assert not caplog.messages
 
 
 @pytest.mark.parametrize("stamp", [date, lambda now, _: f"{now:.6f}"])
@@ -278,6 +303,14 @@ def test_relative_times_of_a_pipe_are_those_of_arrival(through_a_pipe, stamp):
     frames = list(source)
     assert [each[:2] for each in frames] == [each[:2] for each in BANK[:252]]
     assert all(before <= each[2] <= time.time() for each in frames)
+
+
+def test_times_of_a_pipe_that_are_out_of_range_are_those_of_arrival(through_a_pipe, caplog):
+    caplog.set_level("INFO")
+    [*frames] = through_a_pipe(text(lambda now, _: f"{now * 1000:.3f}", BANK[:18]))
+    assert time.time() - 60 < frames[0][2] <= time.time()
+    [message] = caplog.messages
+    assert message.endswith(": its times are out of range: the time of arrival is used")
 
 
 def test_absolute_times_of_a_pipe_are_as_they_are(through_a_pipe):
