@@ -26,7 +26,10 @@ EXPENSIVE = {
 LINES = {"sinks.text_lines", "sinks.json_lines"}
 FILE = {
     f"sources.{name}"
-    for name in ("candump", "clock", "contents", "formats", "lines", "pace", "recording")
+    for name in (
+        *("beginning", "candump", "clock", "contents"),
+        *("formats", "lines", "pace", "recording"),
+    )
 }
 BUS = {
     *("can", "asyncio", "sqlite3"),  # python-can uses the two
