@@ -20,10 +20,12 @@ from ..sinks.mqtt.happenings import CLOSED, LOST, MUTE, TLS, BrokerError
 from ..sinks.mqtt.listener import other_listener
 from ..sources.simulated_bank import Bank
 from . import Caveat, Finding
-from .broker_trial import EMPTY, SMALL, STATUS, WILL, Outcome, Trial
+from .broker_trial import EMPTY, SMALL, STATUS, WILL, AloneError, Outcome, Trial
 
 BROKER_S = 10.0
 """For all that is said to the broker."""
+
+ALONE_S = 4.0
 
 BATTERIES = 15
 
@@ -37,9 +39,7 @@ def broker(config: Config) -> list[Finding]:
     large = _large_messages(config)
     trial = Trial(mqtt, large)
     try:
-        with conversation(mqtt, "check", BROKER_S) as observer:
-            trial.listen(observer)
-            findings = _findings(mqtt, trial, observer, list(large))
+        findings = _tried(mqtt, trial, list(large))
     except BrokerError as error:
         unclear = error.kind in _UNCLEAR and mqtt.transport == "tcp"
         cause = other_listener(mqtt) if unclear else None
@@ -47,6 +47,15 @@ def broker(config: Config) -> list[Finding]:
     finally:
         trial.clear()
     return [each._replace(text=f"{mqtt.hostname}:{mqtt.port}: {each.text}") for each in findings]
+
+
+def _tried(config: Mqtt, trial: Trial, large: list[str]) -> list[Finding]:
+    try:
+        with conversation(config, "check", BROKER_S) as observer:
+            trial.listen(observer)
+            return _findings(config, trial, observer, large)
+    except AloneError:
+        return [_alone(config)]
 
 
 def _findings(
@@ -60,14 +69,15 @@ def _findings(
         outcome = trial.attempt(observer, qos)
     step, error = outcome.step, outcome.error
     lost = [what for what in large if step == what or (not error and what not in outcome.back)]
-    if step in (STATUS, SMALL) and outcome.denied:
-        return [_own_topic(config, observer)]
-    if error and step not in large:
+    denied = step in (STATUS, SMALL) and outcome.denied
+    if error and step not in large and not denied:
         return [_not_taken(step, error)]
-    if not error and SMALL not in outcome.back:
-        return [_untested(config)]
+    if denied or (not error and SMALL not in outcome.back):
+        return [_refused(config, observer) or _untested(config)]
     if lost:
         return [_too_large(config, lost[0], str(error or "it is discarded"))]
+    if refused := _refused(config, observer):
+        return [refused]
     version = "5" if observer.accepted.version == V5 else "3.1.1"
     loss = "" if qos else ", which may lose some on the way"
     arrives = (
@@ -84,18 +94,31 @@ def _not_taken(step: str, error: BrokerError) -> Finding:
     return Finding(False, f"does not take {step}: {why}{remedy}")
 
 
-def _own_topic(config: Mqtt, observer: Conversation) -> Finding:
-    """The check's topics are denied, as only MQTT 5 says: is ours, too?
+def _refused(config: Mqtt, observer: Conversation) -> Finding | None:
+    """Whether the broker refuses messages on our own topic, as it can say with MQTT 5 only.
 
-    Nothing but a message on it can tell.  It is an array without batteries, as the daemon itself
-    sends it for a test.
+    Nothing but a message on it can tell: other rules may hold for the check's topics.  It is an
+    array without batteries, as the daemon itself sends it for a test.
     """
+    if observer.accepted.version != V5:
+        return None
     who = f"user '{config.username}'" if config.username else "clients without a username"
     try:
-        observer.deliver([Message(config.topic, EMPTY)])
+        observer.deliver([observer.terms.limit(Message(config.topic, EMPTY))])
     except DeniedError as error:
         return Finding(False, f"{error}; allow {who} to write there")
-    return _untested(config)
+    return None
+
+
+def _alone(config: Mqtt) -> Finding:
+    """What can be said with one connection; raises BrokerError."""
+    untested = Caveat(
+        True,
+        "accepts us, but allows no second connection; the last will, and whether arrays arrive, "
+        "could not be tested",
+    )
+    with conversation(config, "check", ALONE_S) as only:
+        return _refused(config, only) or untested
 
 
 def _untested(config: Mqtt) -> Finding:

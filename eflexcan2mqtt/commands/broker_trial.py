@@ -28,6 +28,10 @@ EMPTY = b"[]"
 """An array without batteries."""
 
 
+class AloneError(BrokerError):
+    """The broker allows one connection only, of ours or of all."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How far an attempt came.
@@ -69,7 +73,9 @@ class Trial:
             observer.subscribe(self._topic, self._status)
 
     def attempt(self, observer: Conversation, qos: int) -> Outcome:
-        """Do as the daemon does, with this QoS; raises BrokerError if the observer is cut off."""
+        """Do as the daemon does, with this QoS; raises AloneError if that takes a second
+        connection too many, for it or for the observer.
+        """
         messages = {
             WILL: Message(self._status, b"offline", retain=True),
             STATUS: Message(self._status, b"online", retain=True),
@@ -83,8 +89,13 @@ class Trial:
 
         observer.received.clear()
         step, error = self._as_daemon(messages)
+        if error and step == WILL and error.reason is None and not self._second():
+            raise AloneError(error.kind, str(error))
         if step != WILL:
-            observer.wait_until(lambda: back() == messages.keys(), READ_BACK_S)
+            try:
+                observer.wait_until(lambda: back() == messages.keys(), READ_BACK_S)
+            except BrokerError as ended:
+                raise AloneError(ended.kind, str(ended)) from None
         kept = STATUS in back() and self._retains and self._is_kept(observer)
         return Outcome(step, error, back(), kept)
 
@@ -107,6 +118,14 @@ class Trial:
         except BrokerError as error:
             return step, error
         return DONE, None
+
+    def _second(self) -> bool:
+        """Whether there can be a second connection, without a last will."""
+        try:
+            with conversation(self._config, "check-2", CLEAR_S):
+                return True
+        except BrokerError:
+            return False
 
     def _is_kept(self, observer: Conversation) -> bool:
         observer.subscribe(self._status)

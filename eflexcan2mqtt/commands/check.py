@@ -16,7 +16,7 @@ from ..sinks import MQTT, OUTPUTS, PAGE
 from ..sources import BUS, RECORDING, Input
 from . import Finding
 from .host_check import page, spool
-from .service_check import readable
+from .service_check import readable, unit_of
 
 BUS_S = 3.0
 
@@ -28,18 +28,20 @@ def check(
     places = " and ".join(map(str, DEFAULT_PATHS))
     absent = f"no INI (looked for {places}): the defaults are used"
     yield Finding(True, f"{ini}: the settings are good" if ini else absent)
-    yield from readable(config, ini)
+    unit = unit_of(ini)
+    if ini and unit:
+        yield from readable(config, ini, unit)
     if source.kind == BUS:
         yield bus(config.can)
     if source.kind == RECORDING:
         yield recording(source.name, end, OUTPUTS[output].stores)
     if OUTPUTS[output] is PAGE or (OUTPUTS[output].with_page and config.web.listen):
-        yield from page(config.web)
+        yield from page(config.web, unit)
     if output == MQTT:
         from .broker_check import broker  # paho is for those who use it
 
         if source.kind != RECORDING:  # it waits for the broker
-            yield from spool(config.spool)
+            yield from spool(config.spool, unit)
         yield from broker(config)
 
 

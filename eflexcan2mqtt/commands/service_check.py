@@ -1,4 +1,4 @@
-"""An INI and the files that it names in; what root can read but the service's user cannot, out."""
+"""The service's unit and an INI in; what root can do but the service cannot, out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..settings import secrets
 from ..settings.schema import Config
+from ..sinks.web.address import Address
 from . import Finding
 
 ANSWER_S = 5.0
@@ -20,14 +21,27 @@ _HIDDEN = {
 }
 """What a setting of the unit hides from the service."""
 
+_FOLDERS = {
+    "StateDirectory": "/var/lib",
+    "CacheDirectory": "/var/cache",
+    "LogsDirectory": "/var/log",
+}
+"""Settings of the unit that give the service folders that last, and where these are."""
+
+_FIRST_FREE_PORT = Path("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+
 _CREDENTIAL = re.compile(r"(?m)^LoadCredential=[^:\n]+:(.+)$")
 
 
-def readable(config: Config, ini: Path | None) -> Iterator[Finding]:
-    """Whether the service can read its files: only for root, and for the INI of the unit."""
+def unit_of(ini: Path | None) -> str:
+    """The unit whose service uses this INI; empty without one, or if root does not ask."""
     unit = _unit() if ini and os.geteuid() == 0 else ""
-    if not ini or not re.search(rf"(?m)^ExecStart=.* {re.escape(str(ini.absolute()))}\b", unit):
-        return
+    used = ini and re.search(rf"(?m)^ExecStart=.* {re.escape(str(ini.absolute()))}\b", unit)
+    return unit if used else ""
+
+
+def readable(config: Config, ini: Path, unit: str) -> Iterator[Finding]:
+    """Whether the service can read its files."""
     mqtt, web = config.mqtt, config.web
     files = (mqtt.password_file, mqtt.tls_ca, mqtt.tls_cert, mqtt.tls_key, web.password_file)
     handed_over = [Path(each) for each in _CREDENTIAL.findall(unit)]
@@ -38,6 +52,38 @@ def readable(config: Config, ini: Path | None) -> Iterator[Finding]:
         if file not in handed_over and not _can_read(file, unit):
             remedy = secrets.handing_over(file)
             yield Finding(False, f"{file}: the service's user cannot read it: {remedy}")
+
+
+def can_listen(address: Address, unit: str) -> bool:
+    """Whether the service may have a port that root can have."""
+    granted = "CAP_NET_BIND_SERVICE" in _values("AmbientCapabilities", unit)
+    # Among users of its own, a capability does not hold for the machine's network.
+    private = _values("PrivateUsers", unit)[-1:] == ["yes"]
+    return address.port >= first_free_port() or (granted and not private)
+
+
+def first_free_port() -> int:
+    """The lowest port that needs no capability."""
+    return int(_FIRST_FREE_PORT.read_text())
+
+
+def can_keep(directory: Path, unit: str) -> bool:
+    """Whether the service can write to a folder, or make it there, and finds it again later."""
+    own = [
+        Path(parent, name)
+        for setting, parent in _FOLDERS.items()
+        for name in _values(setting, unit)
+    ]
+    own += [Path(each.lstrip("+-")) for each in _values("ReadWritePaths", unit)]
+    # A relative one is below the unit's WorkingDirectory.
+    return not directory.is_absolute() or any(
+        directory.resolve().is_relative_to(folder.resolve()) for folder in own
+    )
+
+
+def _values(setting: str, unit: str) -> list[str]:
+    """The words of a setting of the unit."""
+    return " ".join(re.findall(rf"(?m)^{setting}=(.*)$", unit)).split()
 
 
 def _unit() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import subprocess
 import threading
 import time
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ def check(run, tmp_path):
     def check(port, more="", **settings):
         ini = mqtt_ini(tmp_path, port, **settings)
         ini.write_text(ini.read_text() + more)
+        ini.chmod(0o600)
         begun = time.monotonic()
         done = run("check", "-c", ini, "--input", "simulator")
         assert time.monotonic() - begun < LIMIT_S
@@ -47,6 +49,18 @@ def allowing(make_broker, tmp_path):
     def make(*lines):
         (tmp_path / "acl").write_text("".join(f"topic {line}\n" for line in lines))
         return make_broker(ANYBODY, f"acl_file {tmp_path}/acl").start()
+
+    return make
+
+
+@pytest.fixture
+def one_at_a_time(make_broker):
+    """Ports of brokers that allow one connection; not the first, where the start is awaited."""
+
+    def make(*settings):
+        port = free_port()
+        make_broker(*settings, f"listener {port} 127.0.0.1", "max_connections 1").start()
+        return port
 
     return make
 
@@ -94,7 +108,9 @@ def test_all_that_the_daemon_sends_comes_back_and_nothing_is_left(
         f"an array of 15 batteries (6801 bytes) came back with MQTT {spoken}"
     )
     assert check(broker.port, version=version) == (said, 0)
-    topics = {topic for topic, _, _ in subscriber.messages}
+    own = [message for message in subscriber.messages if message[0] == "eflexbatteries"]
+    assert own == [("eflexbatteries", b"[]", False)] * (spoken == "5")
+    topics = {topic for topic, _, _ in subscriber.messages} - {"eflexbatteries"}
     assert len(topics) == 2
     assert all(topic.startswith("eflexbatteries/check/") for topic in topics)
     payloads = [payload for _, payload, _ in subscriber.messages]
@@ -188,11 +204,53 @@ def test_what_cannot_be_tested_is_no_failure(check, allowing, subscribe, version
 
 
 @versions
-def test_access_to_the_checks_topics_is_enough(check, allowing, version):
+def test_access_to_the_checks_topics_and_to_write_is_enough(check, allowing, version):
     broker = allowing("write eflexbatteries", "readwrite eflexbatteries/check/#")
     said, status = check(broker.port, version=version)
     assert said.startswith("ok  accepts us, ")
     assert status == 0
+
+
+def test_access_to_the_checks_topics_alone_is_found_where_mqtt_5_says_so(check, allowing):
+    broker = allowing("readwrite eflexbatteries/check/#")
+    said, status = check(broker.port)
+    assert status == 1
+    seen("check: the broker does not allow us to write", said)
+    assert len(said.splitlines()) == 1
+    said, status = check(broker.port, version="3.1.1")
+    assert said.startswith("ok  accepts us, ")
+    assert status == 0
+
+
+@versions
+def test_a_broker_that_allows_one_connection_is_a_warning(check, one_at_a_time, version):
+    port = one_at_a_time(ANYBODY)
+    said, status = check(port, version=version)
+    assert status == 0
+    seen("check: the broker allows no second connection", said)
+
+
+@versions
+def test_a_broker_that_allows_one_connection_of_a_user_is_a_warning(
+    check, make_broker, tmp_path, version
+):
+    passwords = tmp_path / "passwords"
+    subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "solar", "secret"], check=True)
+    broker = make_broker(
+        ANYBODY, f"password_file {passwords}", "use_username_as_clientid true"
+    ).start()
+    said, status = check(broker.port, version=version, username="solar", password="secret")
+    assert status == 0
+    seen("check: the broker allows no second connection", said)
+
+
+def test_a_broker_that_allows_one_connection_and_denies_the_topic_is_found(
+    check, one_at_a_time, tmp_path
+):
+    (tmp_path / "acl").write_text("topic read #\n")
+    said, status = check(one_at_a_time(ANYBODY, f"acl_file {tmp_path}/acl"))
+    assert status == 1
+    seen("check: the broker does not allow us to write", said)
 
 
 def test_access_without_the_status_is_a_warning(check, allowing):

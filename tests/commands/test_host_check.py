@@ -77,3 +77,11 @@ def test_the_address_is_ours_while_the_service_runs(check, start, tmp_path):
 
 def test_an_address_is_of_no_concern_to_an_output_without_a_page(check):
     assert check("[web]\nlisten = 192.0.2.1:8080\n", "json") == ("", 0)
+
+
+def test_an_address_for_the_network_is_shown_as_browsers_take_it(check):
+    port = free_port()
+    said, status = check(f"[web]\nlisten = 0.0.0.0:{port}\n", "web")
+    assert "0.0.0.0" not in said
+    assert f"http://{socket.gethostname()}:{port}: free for the page\n" in said
+    assert status == 0

@@ -1,4 +1,4 @@
-"""What root can read, and the user that systemd makes for the service cannot."""
+"""What root can do, and the user that systemd makes for the service cannot."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import os
 
 import pytest
 
-from eflexcan2mqtt.commands.service_check import readable
+from eflexcan2mqtt.commands.service_check import first_free_port, readable, unit_of
 from eflexcan2mqtt.settings.load import load
+from tests.support.broker import free_port
 from tests.support.faults import seen
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="needs root, as this check does")
@@ -46,7 +47,8 @@ def unit(ini, tmp_path, monkeypatch):
 
 
 def found(ini):
-    return [finding.text for finding in readable(load(ini), ini)]
+    unit = unit_of(ini)
+    return [finding.text for finding in readable(load(ini), ini, unit)] if unit else []
 
 
 def test_a_secret_that_only_root_may_read_is_found_with_what_helps(ini, unit):
@@ -92,3 +94,51 @@ def test_another_ini_than_the_services_is_its_owners_business(ini, unit):
 
 def test_without_the_service_there_is_nothing_to_find(ini):
     assert found(ini) == []
+
+
+@pytest.fixture
+def check(run, ini):
+    """Checks more lines of the unit's INI for an output; what it said, and its exit status."""
+
+    def check(lines, output):
+        ini.write_text(lines)
+        done = run("check", "-c", ini, "--input", "simulator", "--output", output)
+        return done.stdout.partition("\n")[2], done.returncode
+
+    return check
+
+
+def test_a_port_that_only_root_may_have_is_found(check, unit):
+    if first_free_port() <= 80:
+        pytest.skip("all users of this machine may have port 80")
+    unit("CapabilityBoundingSet=", "AmbientCapabilities=")
+    said, status = check("[web]\nlisten = 127.0.0.1:80\n", "web")
+    assert status == 1
+    seen("a port can be had by root, but not by the service", said)
+    assert len(said.splitlines()) == 1
+    granted = "AmbientCapabilities=CAP_NET_BIND_SERVICE"
+    for private in ("yes", "no"):
+        unit("AmbientCapabilities=", "PrivateUsers=yes", granted, f"PrivateUsers={private}")
+        said, _ = check("[web]\nlisten = 127.0.0.1:80\n", "web")
+        assert ("the service may not use this port" in said) == (private == "yes")
+
+
+def test_a_port_for_all_users_is_free_for_the_service(check, unit):
+    unit("CapabilityBoundingSet=", "AmbientCapabilities=")
+    said, status = check(f"[web]\nlisten = 127.0.0.1:{free_port()}\n", "web")
+    assert said.endswith(": free for the page\n")
+    assert status == 0
+
+
+def test_a_spool_outside_of_the_services_folders_is_found(check, unit, broker, tmp_path):
+    unit("StateDirectory=eflexcan2mqtt", "ProtectSystem=strict")
+    mqtt = f"[mqtt]\nhostname = 127.0.0.1\nport = {broker.port}\n[spool]\ndirectory = "
+    said, status = check(f"{mqtt}{tmp_path}/spool\n", "mqtt")
+    assert status == 1
+    seen("a folder can be written by root, but not by the service", said)
+    for each in ("/var/lib/eflexcan2mqtt", "/var/lib/eflexcan2mqtt/spool"):
+        said, status = check(f"{mqtt}{each}\n", "mqtt")
+        assert f"ok  {each}: arrays of an outage are kept there" in said
+        assert status == 0
+    unit("StateDirectory=eflexcan2mqtt", "ProtectSystem=strict", f"ReadWritePaths=-{tmp_path}")
+    assert check(f"{mqtt}{tmp_path}/spool\n", "mqtt")[1] == 0

@@ -49,7 +49,7 @@ V5, V311 = Version.MQTTv5, Version.MQTTv311
 LARGEST = 65_536
 """With MQTT 5, the broker sends us no larger packet: all that we read is a word."""
 
-NO_ANSWER = "accepts the connection but does not answer"
+NO_ANSWER = f"accepts the connection but does not answer; {CHECK_PORT}"
 NO_MQTT = "accepts the connection but does not speak MQTT"
 
 _DAMAGE = (MQTTException, struct.error, LookupError, ValueError)

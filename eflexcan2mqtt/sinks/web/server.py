@@ -63,12 +63,13 @@ class PageServer:
             self._closed.wait(RETRY_S)
 
     def _announce(self) -> None:
-        log.info("%s: serving the page", " or ".join(self._address.urls()))
+        urls = " or ".join(self._address.urls())
+        log.info("%s: serving the page", urls)
         if not (self._address.loopback or self._settings.password):
             log.warning(
                 "the page asks for no password: all in the network of %s can read it; "
                 "set [web] password_file to change this",
-                self._address.url,
+                urls,
             )
 
 

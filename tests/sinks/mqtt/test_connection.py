@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import socket
 import subprocess
+import threading
 import time
 from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -48,8 +50,18 @@ def test_a_wrong_password_is_one_line_without_the_password(
     assert "secret" not in repr(Mqtt(username="solar", password="rightsecret"))
 
 
-def test_a_broker_that_never_answers_is_one_line(open_sink, lines):
-    with listening() as port:
+@contextmanager
+def web_server():
+    """A port that waits for the end of a line, which MQTT does not send."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+@pytest.mark.parametrize("peer", [listening, web_server])
+def test_a_broker_that_never_answers_is_one_line(open_sink, lines, peer):
+    with peer() as port:
         sink = open_sink(port, keepalive=1)
         publish(sink, 1)
         wait_until(lines)
@@ -57,7 +69,7 @@ def test_a_broker_that_never_answers_is_one_line(open_sink, lines):
         publish(sink, 2)
         assert lines() == [
             f"127.0.0.1:{port}: accepts the connection but does not answer; "
-            "arrays are kept until it is back"
+            "check [mqtt] port, tls and transport; arrays are kept until it is back"
         ]
         begun = time.monotonic()
         sink.close()

@@ -201,6 +201,7 @@ def test_a_page_for_the_network_is_logged_with_what_can_be_opened_and_one_warnin
     stop(process)
     rest = process.stderr.read()
     assert rest.count("WARNING") == 1
+    assert "0.0.0.0" not in rest
     seen("the page can be read in the whole network", rest)
 
 
