@@ -15,7 +15,7 @@ MAIN = Path(__file__).parents[2] / "main.py"
 LOG = CAPTURES / "documented_example.log"
 DOCUMENTED = LOG.with_suffix(".json").read_text()
 STOP_S = 3.0
-"""A stop takes two seconds at most, which bench/outage.py measures; on a busy machine another one."""
+"""A stop takes two seconds at most, as bench/outage.py measures; a busy machine adds another."""
 
 ORIGINAL_INI = """\
 [logging]
