@@ -61,7 +61,11 @@ class SharedNumbers:
         """Take how many bursts of a number overlapped since the start; a sentence if it is new."""
         before = self._overlaps.get(number, 0)
         self._overlaps[number] = bursts
-        if bursts - before < OVERLAPS or number in self.shared:
+        if bursts - before < OVERLAPS:
+            return None
+        if heard := self._heard.get(number):
+            heard.other_time = heard.time  # the other one is there, although it was not complete
+        if number in self.shared:
             return None
         self.shared.add(number)
         return f"two batteries send as number {number} at the same time: {_REMEDY}"

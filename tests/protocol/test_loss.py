@@ -126,3 +126,14 @@ def test_bursts_that_overlap_again_and_again_are_of_two_batteries():
         "each battery of a bank needs a number of its own"
     )
     assert numbers.overlapped(3, 60) is None
+
+
+def test_a_burst_that_is_complete_among_those_that_overlap_ends_nothing():
+    """Only one line, however often the two take turns at that."""
+    numbers = SharedNumbers()
+    found = []
+    for step in range(12):
+        found.append(numbers.add(reading(ONE, 10 * step)))
+        found.append(numbers.overlapped(3, 10 * step))
+    assert len([each for each in found if each]) == 1
+    assert numbers.shared == {3}
