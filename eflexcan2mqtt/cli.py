@@ -79,18 +79,18 @@ def _run(command: Command) -> int:
             with stop:
                 config = _with_input(config, command.input)
                 findings = check(config, command.input, command.output, ini, command.end)
-                return _tell(findings, marked=True)
+                return _print(findings, marked=True)
         case Forget():
             from .commands.forget import SECTIONS, forget
 
             _, config = _settings(command.config, SECTIONS)
             with stop:
-                return _tell([forget(config, command.battery_id)])
+                return _print([forget(config, command.battery_id)])
         case Anonymize():
             from .commands.anonymize import anonymize
 
             with stop:
-                return _tell([anonymize(command.source, command.target)])
+                return _print([anonymize(command.source, command.target)])
 
 
 def _settings(
@@ -119,7 +119,7 @@ def _with_input(config: Config, source: Input) -> Config:
     return config
 
 
-def _tell(findings: Iterable[Finding], marked: bool = False) -> int:
+def _print(findings: Iterable[Finding], marked: bool = False) -> int:
     """Print findings; whether all are good, as an exit status."""
     good = True
     for finding in findings:

@@ -17,10 +17,11 @@ from ..sinks.message import Message
 from ..sinks.mqtt.connection import V5
 from ..sinks.mqtt.dialogue import Conversation, DeniedError, conversation
 from ..sinks.mqtt.happenings import CLOSED, LOST, MUTE, TLS, BrokerError
-from ..sinks.mqtt.listener import other_listener
+from ..sinks.mqtt.shared import EMPTY
 from ..sources.simulated_bank import Bank
 from . import Caveat, Finding
-from .broker_trial import EMPTY, SMALL, STATUS, WILL, AloneError, Outcome, Trial
+from .broker_trial import SMALL, STATUS, WILL, AloneError, Outcome, Trial
+from .listener import other_listener
 
 BROKER_S = 10.0
 """For all that is said to the broker."""

@@ -15,6 +15,7 @@ from ..settings.schema import Mqtt
 from ..sinks.message import Message
 from ..sinks.mqtt.dialogue import Conversation, DeniedError, conversation
 from ..sinks.mqtt.happenings import BrokerError
+from ..sinks.mqtt.shared import EMPTY
 
 ATTEMPT_S = 4.0
 CLEAR_S = 2.0
@@ -23,9 +24,6 @@ READ_BACK_S = 1.5
 
 WILL, STATUS, SMALL, DONE = "the last will", "the status", "a small array", ""
 """Steps of an attempt; the others are large messages, by what they are."""
-
-EMPTY = b"[]"
-"""An array without batteries."""
 
 
 class AloneError(BrokerError):

@@ -10,7 +10,7 @@ import socket
 import ssl
 from contextlib import suppress
 
-from ...settings.schema import Mqtt
+from ..settings.schema import Mqtt
 
 TRY_S = 2.0
 

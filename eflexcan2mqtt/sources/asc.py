@@ -11,8 +11,9 @@ from typing import TextIO, cast
 
 import can
 
+from . import EARLIEST
 from .messages import PARSING_ERRORS
-from .traces import EARLIEST, RESUME, Feed, Trace
+from .traces import RESUME, Feed, Trace
 
 log = logging.getLogger(__name__)
 

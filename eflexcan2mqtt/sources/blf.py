@@ -17,8 +17,9 @@ from typing import BinaryIO, NamedTuple
 
 import can
 
+from . import EARLIEST
 from .formats import FormatReader, Logged
-from .traces import EARLIEST, logged_by
+from .traces import logged_by
 
 _FILE_HEADER = 144
 _FILE_SIGNATURE = struct.pack("<4sL", b"LOGG", _FILE_HEADER)

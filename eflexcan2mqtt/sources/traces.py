@@ -17,15 +17,13 @@ from typing import BinaryIO, TextIO, cast
 import can
 
 from ..protocol.blocks import FRAME_BYTES
+from . import EARLIEST
 from .formats import FrameKind, Logged
 from .line_reader import LineReader
 from .messages import PARSING_ERRORS
 
 # Some of its readers warn of each line; FormatReader counts them.
 logging.getLogger("can.io").setLevel(logging.ERROR)
-
-EARLIEST = 631_152_000
-"""1990: python-can itself takes an earlier start for none."""
 
 RESUME = ";\n"
 """A reader that is iterated over anew takes this line for the end of the header."""

@@ -67,7 +67,7 @@ def test_check_looks_at_a_log(run):
 
 
 def test_check_listens_for_batteries(run, tmp_path):
-    """A bus that is open and silent is told as that."""
+    """A bus that is open and silent is reported as that."""
     (tmp_path / "x.ini").write_text("[can]\ninterface = virtual\nchannel = nobody\n")
     done = run("-c", "x.ini", "--output", "json", "--check")
     assert "BAD nobody: open, but no frames from any battery for 3 s; " in done.stdout

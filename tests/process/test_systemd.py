@@ -1,4 +1,4 @@
-"""What systemd and its journal are told."""
+"""What is sent to systemd and its journal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..support.program import mqtt_ini
 
 @pytest.fixture
 def manager(tmp_path, monkeypatch):
-    """A socket like systemd's; what it is told."""
+    """A socket like systemd's; what is sent to it."""
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(path))
@@ -33,7 +33,7 @@ def heard(manager):
     return dict(line.split("=", 1) for line in manager.recv(4096).decode().splitlines())
 
 
-def test_it_tells_that_it_is_ready_alive_and_well(broker, manager, start, subscribe, tmp_path):
+def test_it_says_that_it_is_ready_alive_and_well(broker, manager, start, subscribe, tmp_path):
     subscriber = subscribe(broker.port)
     begun = time.monotonic()
     process = start("-c", mqtt_ini(tmp_path, broker.port), "--input", "simulator:2")
@@ -42,17 +42,17 @@ def test_it_tells_that_it_is_ready_alive_and_well(broker, manager, start, subscr
     process.terminate()
     process.wait(5)
     lasted = time.monotonic() - begun
-    told = []
+    sent = []
     while "STOPPING" not in (latest := heard(manager)):
-        told.append(latest)
-    assert {(each["READY"], each["WATCHDOG"]) for each in told} == {("1", "1")}
-    assert 3 <= len(told) <= lasted + 5  # about once a second
-    assert "2 batteries, " in told[-1]["STATUS"]
+        sent.append(latest)
+    assert {(each["READY"], each["WATCHDOG"]) for each in sent} == {("1", "1")}
+    assert 3 <= len(sent) <= lasted + 5  # about once a second
+    assert "2 batteries, " in sent[-1]["STATUS"]
     # One array may be on its way just then.
-    assert re.search(r"broker connected, [01] arrays waiting$", told[-1]["STATUS"])
+    assert re.search(r"broker connected, [01] arrays waiting$", sent[-1]["STATUS"])
 
 
-def test_without_systemd_nothing_is_told(monkeypatch):
+def test_without_systemd_nothing_is_sent(monkeypatch):
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     systemd.notify(READY="1")
 
@@ -87,11 +87,11 @@ def test_a_socket_that_nobody_reads_stops_nothing(manager):
     for _ in range(sent):
         systemd.notify(WATCHDOG="1")
     manager.setblocking(False)
-    told = 0
+    received = 0
     with suppress(BlockingIOError):
         while heard(manager):
-            told += 1
-    assert 0 < told < sent
+            received += 1
+    assert 0 < received < sent
 
 
 def test_the_journal_gets_priorities_and_no_times(start, tmp_path):

@@ -56,8 +56,8 @@ def test_one_lost_frame_costs_one_record(missing):
 @pytest.mark.parametrize("marker", [0x00, 0x02, 0x0C, 0x11, 0xFF])
 def test_a_frame_that_nothing_awaits_is_of_no_block(marker):
     """Not at the start, nor behind a whole burst, which loses nothing by it."""
-    astray = [(can_id, bytes([marker]) + bytes(7), START) for can_id in (0x103, 0x603)]
-    events, assembler = fed(astray + sent(3) + later(astray, 1) + later(sent(3), CYCLE_S))
+    unexpected = [(can_id, bytes([marker]) + bytes(7), START) for can_id in (0x103, 0x603)]
+    events, assembler = fed(unexpected + sent(3) + later(unexpected, 1) + later(sent(3), CYCLE_S))
     assert [type(each) for each in events] == [Start, Record, Start, Record]
     assert assembler.dropped == {INCOMPLETE: 4}
 

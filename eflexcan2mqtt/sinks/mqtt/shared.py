@@ -12,6 +12,9 @@ from .outbox import Outbox
 from .refusals import Refusals
 from .terms import Negotiation
 
+EMPTY = b"[]"
+"""An array without batteries: a small message that a reader of arrays understands."""
+
 
 class Shared(NamedTuple):
     """Belongs to the broker's owner, as does every connection."""

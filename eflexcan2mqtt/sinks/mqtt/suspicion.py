@@ -9,11 +9,9 @@ from collections.abc import Callable
 from ..message import Message
 from . import rejected
 from .outbox import Parcel
-from .shared import Shared
+from .shared import EMPTY, Shared
 
 log = logging.getLogger(__name__)
-
-_EMPTY = b"[]"  # an array without batteries, which is small
 
 
 class Suspicion:
@@ -29,7 +27,7 @@ class Suspicion:
         """Send the small message; if the connection holds, set the suspected array aside."""
         config, outbox, caution = self._shared[:3]
         if self._test is None:
-            self._test = self._publish(Message(config.topic, _EMPTY, config.qos))
+            self._test = self._publish(Message(config.topic, EMPTY, config.qos))
         if self._passed_at is None or time.monotonic() < self._passed_at + caution.hold_s:
             return
         parcel = outbox.next(1)

@@ -66,7 +66,7 @@ class Board:
             self._cycles += 1
             self._changed.notify_all()
 
-    def tell(self, **state: Any) -> None:
+    def set_state(self, **state: Any) -> None:
         """Take the state of the bridge, broker and counters; JSON-ready."""
         if state.get("frames") != self._state.get("frames", 0):
             self._frame = self._clock()

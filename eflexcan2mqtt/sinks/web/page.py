@@ -28,7 +28,7 @@ class Page(Sink):
         self._board.publish(cycle)
 
     def tick(self) -> None:
-        self._board.tell(**self._health())
+        self._board.set_state(**self._health())
 
     def drained(self) -> bool:
         """Never: the last cycle stays on the page until a signal comes."""

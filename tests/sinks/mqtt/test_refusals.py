@@ -1,4 +1,4 @@
-"""What a broker refuses is never taken for arrived: it is told, and kept or set aside."""
+"""What a broker refuses is never taken for arrived: it is reported, and kept or set aside."""
 
 from __future__ import annotations
 

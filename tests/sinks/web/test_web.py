@@ -104,7 +104,9 @@ def test_the_page_needs_nothing_from_elsewhere(port):
 
 def test_a_lossy_bus_is_healthy_and_says_how_much_it_loses(board, clock, port):
     """Although no cycle came: no battery was complete."""
-    board.tell(frames=100, cycles=0, dropped={}, lossy=True, incomplete=0.93, never_complete=[3])
+    board.set_state(
+        frames=100, cycles=0, dropped={}, lossy=True, incomplete=0.93, never_complete=[3]
+    )
     status, _, text = ask(port, "/health")
     found = json.loads(text)
     assert (status, found["bus"], found["incomplete"]) == (200, "lossy", 0.93)
@@ -119,7 +121,7 @@ def test_a_lossy_bus_is_healthy_and_says_how_much_it_loses(board, clock, port):
 def test_health_says_whether_a_cycle_came_in_the_last_ten_seconds(board, clock, port):
     assert ask(port, "/health")[0] == 503
     board.publish(FULL)
-    board.tell(broker="connected", frames=54)
+    board.set_state(broker="connected", frames=54)
     clock.now += LATE_S - 1
     status, headers, text = ask(port, "/health")
     assert (status, headers["Content-Type"]) == (200, "application/json")
@@ -201,7 +203,7 @@ def test_a_stale_battery_leaves_the_metrics(board, clock, port):
 
 
 def test_the_metrics_without_a_broker_have_no_counters_of_it(board, port):
-    board.tell(frames=54, cycles=1, dropped={"incomplete": 2})
+    board.set_state(frames=54, cycles=1, dropped={"incomplete": 2})
     text = ask(port, "/metrics")[2]
     assert "eflexcan2mqtt_frames_total 54.0" in text
     assert "broker" not in text
