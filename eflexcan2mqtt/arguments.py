@@ -14,8 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
-from . import __version__
-from .options import Anonymize, Check, Command, Forget, Run
+from .options import Anonymize, Check, Command, Forget, Health, Run, Version
 from .protocol.bank import BANK
 from .protocol.fields import STAGES
 from .protocol.values import Serial
@@ -30,12 +29,15 @@ HELP = {
     "check": "check the INI, the CAN interface and the broker",
     "forget": "remove a battery that has left for good from Home Assistant",
     "anonymize": "write a candump recording again with made-up serial numbers",
+    "health": "say whether the service, or the program in this container, is alive",
 }
 
 
 def parse(arguments: list[str] | None = None) -> Command:
     """Parse the given arguments, or those of the process."""
     words = sys.argv[1:] if arguments is None else arguments
+    if "--version" in words:
+        return Version(verbose=not {"-v", "--verbose"}.isdisjoint(words))
     if words and words[0] in HELP:
         return _command(words[0], words[1:])
     return _run(PROGRAM, words, aliases=True)
@@ -51,6 +53,9 @@ def _command(name: str, words: list[str]) -> Command:
         parser.add_argument("target", metavar="OUT", type=Path, help="a file that is not there yet")
         found = parser.parse_args(words)
         return Anonymize(found.source, found.target)
+    if name == "health":
+        parser.parse_args(words)
+        return Health()
     _add_config(parser)
     if name == "forget":
         _add_battery(parser, "battery_id")
@@ -107,7 +112,11 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: object) -> None:
         super().__init__(allow_abbrev=False, **options)  # type: ignore[arg-type]
-        self.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+        self.add_argument(
+            "--version",
+            action="store_true",
+            help="show the version; with -v also how it was built and installed",
+        )
 
     def error(self, message: str) -> NoReturn:
         prefix = "unrecognized arguments: "

@@ -12,10 +12,11 @@ from pathlib import Path
 from . import daemon
 from .arguments import parse
 from .commands import Caveat, Finding
-from .options import Anonymize, Check, Command, Forget, Run
-from .process import streams
+from .options import Anonymize, Check, Command, Forget, Health, Run, Version
+from .process import pulse, streams
 from .process.stop import Stop, Stopped
-from .settings import secrets, topics
+from .settings import environment, secrets, topics
+from .settings.given import Origin
 from .settings.load import DEFAULT_PATHS, ConfigError, load
 from .settings.schema import Config
 from .sources import BUS, Input
@@ -67,18 +68,18 @@ def _run(command: Command) -> int:
     stop.install()
     match command:
         case Run():
-            ini, config = _settings(command.config)
+            origin, config = _settings(command.config)
             config = _with_input(config, command.input)
             if command.fields:
                 config = replace(config, mqtt=replace(config.mqtt, fields=command.fields))
-            return ENDED if daemon.run(command, ini, config, stop) else FAILED
+            return ENDED if daemon.run(command, origin, config, stop) else FAILED
         case Check():
             from .commands.check import check
 
-            ini, config = _settings(command.config)
+            origin, config = _settings(command.config)
             with stop:
                 config = _with_input(config, command.input)
-                findings = check(config, command.input, command.output, ini, command.end)
+                findings = check(config, command.input, command.output, origin, command.end)
                 return _print(findings, marked=True)
         case Forget():
             from .commands.forget import SECTIONS, forget
@@ -91,16 +92,22 @@ def _run(command: Command) -> int:
 
             with stop:
                 return _print([anonymize(command.source, command.target)])
+        case Health():
+            from .commands.health import health
+
+            return _print([health(pulse.folder() or pulse.SERVICE_FOLDER)])
+        case Version():
+            from .commands.version import details, version
+
+            for line in details() if command.verbose else [version()]:
+                sys.stdout.write(f"{line}\n")
+            return ENDED
 
 
-def _settings(
-    path: Path | None, sections: frozenset[str] | None = None
-) -> tuple[Path | None, Config]:
-    """The INI that was named, or that is there, and what it says; raises ConfigError."""
+def _settings(path: Path | None, sections: frozenset[str] | None = None) -> tuple[Origin, Config]:
+    """What the environment says, and the INI that was named or is there; raises ConfigError."""
     path = path or next((each for each in DEFAULT_PATHS if each.exists()), None)
-    if not path:
-        return None, Config()
-    config = load(path, sections)
+    config = load(path, sections, os.environ)
     for file in secrets.exposed(path, config):
         sys.stderr.write(f"{secrets.warning(file, path)}\n")
     used = {
@@ -108,8 +115,8 @@ def _settings(
         "[homeassistant] prefix": config.homeassistant.prefix,
     }
     for caution in topics.cautions(used):
-        sys.stderr.write(f"{path}: {caution}\n")
-    return path, config
+        sys.stderr.write(f"{path}: {caution}\n" if path else f"{caution}\n")
+    return Origin(path, environment.names(os.environ)), config
 
 
 def _with_input(config: Config, source: Input) -> Config:

@@ -10,15 +10,16 @@ import logging
 import time
 from contextlib import ExitStack, suppress
 from itertools import chain, repeat
-from pathlib import Path
 from typing import Any
 
 from . import __version__
 from .bridge import Bridge
 from .options import Run
-from .process import logs, systemd
+from .process import logs, memory, pulse, systemd
+from .process.pulse import Pulse
 from .process.stop import Stop, Stopped, end_with_any_thread
 from .protocol.reading import Reading
+from .settings.given import Origin
 from .settings.schema import Can, Config
 from .sinks import MQTT, OUTPUTS, PAGE, Context, Sink
 from .sources import BUS, RECORDING, SIMULATOR, Source
@@ -28,14 +29,14 @@ log = logging.getLogger(__name__)
 POLL_S = 0.02
 
 
-def run(options: Run, ini: Path | None, config: Config, stop: Stop) -> bool:
-    """Run; return whether everything went well.  ``ini`` is where the settings come from.
+def run(options: Run, origin: Origin, config: Config, stop: Stop) -> bool:
+    """Run; return whether everything went well.  ``origin`` is where the settings come from.
 
     Raises OSError when the input cannot be read or has no reading, or the output cannot be
     written.
     """
     logs.start(config.logging, options.verbose)
-    log.info("%s", _opening(options, ini, config))
+    log.info("%s", _opening(options, origin, config))
     with ExitStack() as stack:
         if config.logging.profile:
             log.info("memory at start: %s", logs.memory())
@@ -52,8 +53,10 @@ class _Daemon:
         self._stop = stop
         self._source = source
         self._input = options.input
+        self._too_large = False
         self._weigh = config.logging.profile
         self._bridge = Bridge(self._publish)
+        self._pulse = Pulse(pulse.folder())
         self._dead_threads = end_with_any_thread()
         context = Context(
             config=config,
@@ -84,8 +87,9 @@ class _Daemon:
         finally:
             systemd.notify(STOPPING="1")
             left = sum(sink.close() for sink in reversed(self._sinks))
+            self._pulse.end()
             log.info("%s%s", self._bridge.summary(), self._lost())
-        return not (drained and left) and not self._dead_threads
+        return not (drained and left) and not self._dead_threads and not self._too_large
 
     def _publish(self, cycle: list[Reading]) -> None:
         for sink in self._sinks:
@@ -96,7 +100,22 @@ class _Daemon:
     def _beat(self) -> None:
         for sink in self._sinks:
             sink.tick()
-        systemd.notify(READY="1", WATCHDOG="1", STATUS=self._status())
+        status = self._status()
+        systemd.notify(READY="1", WATCHDOG="1", STATUS=status)
+        self._pulse.beat(status)
+        self._bound_memory()
+
+    def _bound_memory(self) -> None:
+        """End as by a signal, but as a failure, while there is memory to end well."""
+        used = memory.resident()
+        if used > memory.LIMIT and not self._stop.requested:
+            self._too_large = self._stop.requested = True
+            log.critical(
+                "%d MiB of memory are in use, more than the %d MiB that the program may have; it "
+                "ends, so that systemd starts it again",
+                used // memory.MIB,
+                memory.LIMIT // memory.MIB,
+            )
 
     def _check_cycles(self) -> None:
         """The input has ended, so it is a recording: raises OSError if it made no cycle."""
@@ -129,7 +148,7 @@ class _Daemon:
         )
 
     def _status(self) -> str:
-        """How it is, for ``systemctl status``."""
+        """How it is, for ``systemctl status`` and `eflexcan2mqtt health`."""
         health = self._health()
         status = f"{self._bridge.present} batteries, {health['cycles']} cycles"
         if health["lossy"]:
@@ -141,13 +160,12 @@ class _Daemon:
         return status
 
 
-def _opening(options: Run, ini: Path | None, config: Config) -> str:
+def _opening(options: Run, origin: Origin, config: Config) -> str:
     """The first line of the log."""
-    settings = f"INI {ini}" if ini else "no INI"
     source = str(options.input)
     if options.input.kind == BUS:
         source = f"{config.can.channel} ({config.can.interface})"
-    line = f"eflexcan2mqtt {__version__}: {settings}, input {source}, output {options.output}"
+    line = f"eflexcan2mqtt {__version__}: {origin}, input {source}, output {options.output}"
     if options.output == MQTT:
         mqtt = config.mqtt
         line += f", broker {mqtt.hostname}:{mqtt.port}, topic {mqtt.topic}"

@@ -58,4 +58,16 @@ class Anonymize:
     target: Path
 
 
-Command = Run | Check | Forget | Anonymize
+@dataclass(frozen=True)
+class Health:
+    """Say whether the program that runs here is alive."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """Say which version this is; ``verbose``: also how it was built and installed."""
+
+    verbose: bool
+
+
+Command = Run | Check | Forget | Anonymize | Health | Version

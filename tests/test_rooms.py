@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "sources": {"protocol", "settings"},
     "sinks": {"protocol", "settings"},
     "process": {"protocol", "settings"},
-    "commands": {"protocol", "settings", "sources", "sinks"},
+    "commands": {"protocol", "settings", "sources", "sinks", "process"},
 }
 OF_ALL = {"__version__"}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from pathlib import Path
 
 from ..protocol.assembler import Assembler, Record
 from ..protocol.blocks import Frame, Silence
 from ..protocol.decode import DecodeError, decode
+from ..settings.given import Origin
 from ..settings.load import DEFAULT_PATHS, ConfigError
 from ..settings.schema import Can, Config
 from ..sinks import MQTT, OUTPUTS, PAGE
@@ -22,12 +22,15 @@ BUS_S = 3.0
 
 
 def check(
-    config: Config, source: Input, output: str, ini: Path | None, end: float | None
+    config: Config, source: Input, output: str, origin: Origin, end: float | None
 ) -> Iterator[Finding]:
-    """Try what the input and the output need; the settings from ``ini`` are good already."""
+    """Try what the input and the output need; the settings from ``origin`` are good already."""
+    ini = origin.ini
     places = " and ".join(map(str, DEFAULT_PATHS))
     absent = f"no INI (looked for {places}): the defaults are used"
     yield Finding(True, f"{ini}: the settings are good" if ini else absent)
+    if origin.variables:
+        yield Finding(True, f"variables that are used: {', '.join(origin.variables)}")
     unit = unit_of(ini)
     if ini and unit:
         yield from readable(config, ini, unit)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..settings.schema import Logging
 from . import systemd
+from .memory import MIB, resident
 from .stderr import Stderr
 
 FILE_NAME = "eflexcan2mqtt.out"
@@ -52,7 +53,4 @@ def start(config: Logging, verbose: bool) -> None:
 
 def memory() -> str:
     """The resident memory of this process, in words."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return f"{int(line.split()[1]) / 1024:.1f} MiB"
-    raise AssertionError("no VmRSS in /proc/self/status")
+    return f"{resident() / MIB:.1f} MiB"

@@ -1,4 +1,4 @@
-"""The values of an INI in; what is wrong with them together out.
+"""The values of all settings in; what is wrong with them together out.
 
 Reads the files that settings name, and puts their passwords among the values.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from . import secrets, topics
+from .given import Complaint, Place
 from .schema import SECTIONS, HomeAssistant, Mqtt
 
 _NEEDS = {
@@ -24,41 +25,41 @@ _NEEDS = {
 }
 _FILES = ("password_file", "tls_ca", "tls_cert", "tls_key")
 
-Found: TypeAlias = dict[tuple[str, str], tuple[int, Any]]
-"""(section, key) -> (line, value)"""
+Found: TypeAlias = dict[tuple[str, str], tuple[Place, Any]]
+"""(section, key) -> (place, value)"""
 
 Values: TypeAlias = dict[str, dict[str, Any]]
 """section -> key -> value"""
 
-_Complaint: TypeAlias = tuple[str, str, str]
+_Wrong: TypeAlias = tuple[str, str, str]
 """section, key and what is wrong"""
 
 
 def by_section(found: Found) -> Values:
-    """The values without their lines."""
+    """The values without their places."""
     return {
         name: {key: value for (section, key), (_, value) in found.items() if section == name}
         for name in SECTIONS
     }
 
 
-def take_apart(found: Found) -> Iterator[tuple[int, str]]:
-    """Put what [mqtt] hostname holds where it belongs; yield (line, complaint)."""
+def take_apart(found: Found) -> Iterator[Complaint]:
+    """Put what [mqtt] hostname holds where it belongs."""
     match found.get(("mqtt", "hostname")):
         case (at, dict(parts)):
             for key, value in parts.items():
-                line, other = found.get(("mqtt", key), (at, value))
+                place, other = found.get(("mqtt", key), (at, value))
                 if key != "hostname" and other != value:
-                    expected = f"expected the same as in hostname, line {at}, or no such line"
-                    yield line, f"[mqtt] {key}: {expected}"
-                found["mqtt", key] = (line, value)
+                    expected = f"expected the same as in hostname, {at}, or no {key}"
+                    yield place, f"[mqtt] {key}: {expected}"
+                found["mqtt", key] = (place, value)
 
 
-def complete(found: Found, values: Values, folder: Path) -> Iterator[tuple[int, str]]:
-    """Read the files that the values name; yield (line, complaint)."""
+def complete(found: Found, values: Values, ini: Path | None) -> Iterator[Complaint]:
+    """Read the files that the values name."""
     for section, key, complaint in chain(
         _missing(values["mqtt"]),
-        _read_files(values, folder),
+        _read_files(found, values, ini),
         _credential(values["mqtt"]),
         _certificates(values["mqtt"]),
         _page(values["web"]),
@@ -67,18 +68,19 @@ def complete(found: Found, values: Values, folder: Path) -> Iterator[tuple[int, 
     yield from _overlap(found)
 
 
-def _missing(values: dict[str, Any]) -> Iterator[_Complaint]:
+def _missing(values: dict[str, Any]) -> Iterator[_Wrong]:
     given = [key for key, value in values.items() if value != getattr(Mqtt, key)]
     for key, needed in _NEEDS.items():
         if key in given and needed not in given:
             yield "mqtt", key, f"expected {needed} to be set as well"
 
 
-def _read_files(values: Values, folder: Path) -> Iterator[_Complaint]:
+def _read_files(found: Found, values: Values, ini: Path | None) -> Iterator[_Wrong]:
     for section, key in product(("mqtt", "web"), _FILES):
         settings = values[section]
         if not settings.get(key):
             continue
+        folder = found[section, key][0].folder(ini)
         settings[key] = str(secrets.located(folder / settings[key]))
         try:
             content = Path(settings[key]).read_bytes()
@@ -88,7 +90,8 @@ def _read_files(values: Values, folder: Path) -> Iterator[_Complaint]:
             continue
         if key == "password_file":
             if settings.get("password"):
-                yield section, key, "expected either password or password_file, not both"
+                other, _ = found[section, "password"]
+                yield section, key, f"expected either password ({other}) or password_file, not both"
             try:
                 settings["password"] = topics.password(secrets.text(content))
             except UnicodeDecodeError:
@@ -97,7 +100,7 @@ def _read_files(values: Values, folder: Path) -> Iterator[_Complaint]:
                 yield section, key, str(error)
 
 
-def _credential(values: dict[str, Any]) -> Iterator[_Complaint]:
+def _credential(values: dict[str, Any]) -> Iterator[_Wrong]:
     if values.get("username") and not values.get("password_file") and "password" not in values:
         try:
             values["password"] = topics.password(secrets.credential())
@@ -107,7 +110,7 @@ def _credential(values: dict[str, Any]) -> Iterator[_Complaint]:
             yield "mqtt", "username", f"{error} in {secrets.PASSWORD_PATH}"
 
 
-def _certificates(values: dict[str, Any]) -> Iterator[_Complaint]:
+def _certificates(values: dict[str, Any]) -> Iterator[_Wrong]:
     ca, cert, key = (values.get(name, "") for name in ("tls_ca", "tls_cert", "tls_key"))
     if not ca and not cert:
         return
@@ -120,7 +123,7 @@ def _certificates(values: dict[str, Any]) -> Iterator[_Complaint]:
             yield "mqtt", name, f"expected certificates and keys in PEM: {error.strerror or error}"
 
 
-def _page(values: dict[str, Any]) -> Iterator[_Complaint]:
+def _page(values: dict[str, Any]) -> Iterator[_Wrong]:
     """A page is never open by mistake."""
     if values.get("password_file") and not values.get("password", "-"):
         yield "web", "password_file", "expected a password in this file; it is empty"
@@ -128,22 +131,23 @@ def _page(values: dict[str, Any]) -> Iterator[_Complaint]:
         yield "web", "username", "expected password_file to be set as well"
 
 
-def _overlap(found: Found) -> Iterator[tuple[int, str]]:
+def _overlap(found: Found) -> Iterator[Complaint]:
     """Home Assistant would take our arrays for descriptions; its topics hold both."""
-    nowhere = (0, None)
-    _, discovery = found.get(("homeassistant", "discovery"), nowhere)
-    topic_line, topic = found.get(("mqtt", "topic"), (0, Mqtt.topic))
-    line, prefix = found.get(("homeassistant", "prefix"), (0, HomeAssistant.prefix))
-    if discovery and len(topic.encode()) + len(prefix.encode()) > topics.LONGEST_TOPIC:
+    at, discovery = found.get(("homeassistant", "discovery"), (None, False))
+    if not at or not discovery:
+        return
+    topic_at, topic = found.get(("mqtt", "topic"), (None, Mqtt.topic))
+    prefix_at, prefix = found.get(("homeassistant", "prefix"), (None, HomeAssistant.prefix))
+    place = topic_at or prefix_at or at
+    if len(topic.encode()) + len(prefix.encode()) > topics.LONGEST_TOPIC:
         yield (
-            topic_line or line,
+            place,
             "[mqtt] topic: expected it and [homeassistant] prefix to have together at most "
             f"{topics.LONGEST_TOPIC} bytes",
         )
-    if discovery and f"{topic}/".startswith(f"{prefix}/"):
-        where = f"line {line}" if line else "the default"
+    if f"{topic}/".startswith(f"{prefix}/"):
         yield (
-            topic_line or line,
-            f"[mqtt] topic: lies under [homeassistant] prefix ({where}), which is for descriptions "
-            "only; choose another topic",
+            place,
+            f"[mqtt] topic: lies under [homeassistant] prefix ({prefix_at or 'the default'}), "
+            "which is for descriptions only; choose another topic",
         )

@@ -1,22 +1,27 @@
-"""An INI in, a Config out; each complaint names file, line, section and key."""
+"""An INI and the environment in, a Config out; each complaint names place, section and key."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from . import can_options, ini, parsers, secrets
+from . import can_options, environment, ini, parsers, secrets
 from .complete import Found, by_section, complete, take_apart
+from .given import Complaint, Place, Setting
 from .schema import SECTIONS, Can, Config
 from .schema import settings as settings_of
 
 DEFAULT_PATHS = (Path("eflexcan2mqtt.ini"), secrets.SERVICE_INI)
 
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
+
 
 class ConfigError(Exception):
-    """All mistakes in an INI, one on each line."""
+    """All mistakes in the settings, one on each line."""
 
 
 # What is shown of a bad value: a short number or an address, but nothing that could be a password.
@@ -27,59 +32,79 @@ _HARMLESS = re.compile(
 )
 
 
-def load(path: Path, sections: frozenset[str] | None = None) -> Config:
-    """Read an INI; raises ConfigError with all that is wrong with it.
+def load(
+    path: Path | None,
+    sections: frozenset[str] | None = None,
+    variables: Mapping[str, str] = NO_VARIABLES,
+) -> Config:
+    """Read an INI, if there is one, and the environment's ``variables``, which win over it.
 
-    With ``sections``, the others are not looked at.
+    Raises ConfigError with all that is wrong with both.  With ``sections``, the others are not
+    looked at.
     """
     try:
-        data = path.read_bytes()
+        sources = (ini.parse(path.read_bytes() if path else b""), environment.parse(variables))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
-    headers, settings, complaints = ini.parse(data)
+    complaints = [each for source in sources for each in source.complaints]
     if sections is None:
-        complaints += _unknown_sections(headers)
-    else:
-        settings = [each for each in settings if each.section in sections]
-    named = (each.value.lower() for each in settings if each[1:3] == ("can", "interface"))
-    interface = next(named, Can.interface)
+        complaints += chain(*(_unknown_sections(source.sections) for source in sources))
+    looked_at = SECTIONS if sections is None else sections
+    lines, ours = (
+        [each for each in source.settings if each.section in looked_at] for source in sources
+    )
+    interface = _interface([*ours, *lines])
     found: Found = {}
-    for line, name, key, text in settings:
-        if name not in SECTIONS:
-            continue
-        parse = _parser(name, key, interface)
-        if parse is None:
-            hint = _hint(name, key, interface)
-            complaints.append((line, f"[{name}] {key}: unknown setting{hint}"))
-        elif (name, key) in found:
-            first, _ = found[name, key]
-            complaints.append((line, f"[{name}] {key}: set twice, first in line {first}"))
-        else:
-            try:
-                value = parse(text)
-            except ValueError as error:
-                complaints.append((line, f"[{name}] {key}{_shown(text)}: {error}{_comment(text)}"))
-                value = getattr(SECTIONS[name], key, None)
-            found[name, key] = (line, value)
-    complaints += take_apart(found)
+    complaints += _read(lines, interface, found)
+    winning: Found = {}
+    complaints += _read(ours, interface, winning)
+    # A line that is replaced goes before its URL is taken apart: nothing of it is left.
+    found = {key: each for key, each in found.items() if key not in winning}
+    for each in (found, winning):
+        complaints += take_apart(each)
+    found |= winning
     values = by_section(found)
-    complaints += complete(found, values, path.parent)
+    complaints += complete(found, values, path)
     for key in can_options.missing(interface, values["can"]):
-        line, _ = found["can", "interface"]
+        place, _ = found["can", "interface"]
         needs = f"expected {key} to be set as well"
-        complaints.append((line, f"[can] interface = '{interface}': {needs}"))
+        complaints.append((place, f"[can] interface = '{interface}': {needs}"))
     if complaints:
-        raise ConfigError("\n".join(f"{path}:{line}: {what}" for line, what in sorted(complaints)))
+        raise ConfigError("\n".join(at.before(what, path) for at, what in sorted(complaints)))
     values["can"].setdefault("channel", can_options.default_channel(interface))
     options = [key for key in values["can"] if key not in settings_of("can")]
     values["can"]["options"] = tuple((key, values["can"].pop(key)) for key in options)
     return Config(**{name: section(**values[name]) for name, section in SECTIONS.items()})
 
 
-def _unknown_sections(headers: dict[int, str]) -> Iterator[tuple[int, str]]:
-    for line, name in headers.items():
+def _interface(settings: list[Setting]) -> str:
+    """The first that is named, for it decides which settings of [can] there are."""
+    named = (each.value.lower() for each in settings if each[1:3] == ("can", "interface"))
+    return next(named, Can.interface)
+
+
+def _read(settings: list[Setting], interface: str, found: Found) -> Iterator[Complaint]:
+    """Add the values of one source to ``found``."""
+    for place, name, key, text in settings:
+        parse = _parser(name, key, interface)
+        if parse is None:
+            yield place, f"[{name}] {key}: unknown setting{_hint(name, key, interface)}"
+        elif (name, key) in found:
+            first, _ = found[name, key]
+            yield place, f"[{name}] {key}: set twice, first in {first}"
+        else:
+            try:
+                value = parse(text)
+            except ValueError as error:
+                yield place, f"[{name}] {key}{_shown(text)}: {error}{_comment(text)}"
+                value = getattr(SECTIONS[name], key, None)
+            found[name, key] = (place, value)
+
+
+def _unknown_sections(sections: dict[Place, str]) -> Iterator[Complaint]:
+    for place, name in sections.items():
         if name not in SECTIONS:
-            yield line, f"[{name}]: unknown section{parsers.did_you_mean(name, SECTIONS)}"
+            yield place, f"[{name}]: unknown section{parsers.did_you_mean(name, SECTIONS)}"
 
 
 def _parser(section: str, key: str, interface: str) -> Callable[[str], Any] | None:

@@ -14,25 +14,31 @@ PASSWORD_PATH = Path("/etc/eflexcan2mqtt.password")
 SERVICE_INI = Path("/etc/eflexcan2mqtt.ini")
 SERVICE = "eflexcan2mqtt.service"
 
+MOUNTED = Path("/run/secrets")
+"""Here an engine mounts the secrets of a container, readable by all users in it."""
 
-def exposed(path: Path, config: Config) -> list[Path]:
-    """The files with a password or key that all users of this machine may read."""
+
+def exposed(path: Path | None, config: Config) -> list[Path]:
+    """The files with a password or key that all users of this machine may read.
+
+    ``path`` is the INI.
+    """
     names = (config.mqtt.password_file, config.mqtt.tls_key, config.web.password_file)
-    files = [Path(each) for each in names if each]
+    files = [Path(each) for each in names if each and not Path(each).is_relative_to(MOUNTED)]
     if PASSWORD_PATH.exists():
         files.append(PASSWORD_PATH)
-    if "password" in (each.key for each in ini.parse(path.read_bytes()).settings):
+    if path and "password" in (each.key for each in ini.parse(path.read_bytes()).settings):
         files.append(path)
     return [each for each in files if each.stat().st_mode & stat.S_IROTH]
 
 
-def warning(file: Path, path: Path) -> str:
+def warning(file: Path, path: Path | None) -> str:
     """What to do about an exposed file that the INI at ``path`` names, or that is the INI.
 
     The user of the service must still be able to read what it needs.
     """
     remedy = f"run `chmod 600 {file}`"
-    if path.resolve() == SERVICE_INI:
+    if path and path.resolve() == SERVICE_INI:
         if file == path:
             remedy = f"move the password to {PASSWORD_PATH}"
         elif file != PASSWORD_PATH:

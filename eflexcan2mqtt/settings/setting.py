@@ -23,5 +23,5 @@ def setting(
     return dataclasses.field(
         default=default,
         repr=not secret,
-        metadata={"meaning": meaning, "parse": parse, "example": example},
+        metadata={"meaning": meaning, "parse": parse, "example": example, "secret": secret},
     )

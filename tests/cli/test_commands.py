@@ -7,7 +7,7 @@ import pytest
 from tests.support.broker import free_port
 from tests.support.program import LOG, mqtt_ini
 
-COMMANDS = ("run", "check", "forget", "anonymize")
+COMMANDS = ("run", "check", "forget", "anonymize", "health")
 
 
 def test_help_lists_every_command(run):
@@ -23,6 +23,7 @@ def test_help_lists_every_command(run):
         ("check", {"--config", "--input", "--output"}),
         ("forget", {"--config"}),
         ("anonymize", set()),
+        ("health", set()),
     ],
 )
 def test_a_command_has_its_own_help_and_only_its_own_options(run, name, options):

@@ -65,7 +65,7 @@ def loaded(folder, *arguments, ini=""):
     process.stdout.readline()  # what it is going to do
     process.stdout.readline()
     late.cancel()
-    if LOG not in arguments:
+    if LOG not in arguments and "--input" in arguments:
         process.send_signal(signal.SIGTERM)
     process.communicate(timeout=20)
     found = json.loads((folder / "modules.json").read_text())
@@ -120,3 +120,8 @@ def test_the_page_loads_a_server_and_no_metrics_before_somebody_asks_for_them(tm
 def test_python_can_is_not_loaded_for_the_settings_of_socketcan(tmp_path):
     ini = "[can]\ninterface = socketcan\nchannel = can1\nbitrate = 500000\n"
     assert loaded(tmp_path, "--input", LOG, "--output", "json", ini=ini) == FILE | LINES
+
+
+@pytest.mark.parametrize("arguments", [("health",), ("--version",), ("--version", "--verbose")])
+def test_what_needs_no_input_and_no_output_loads_none(tmp_path, arguments):
+    assert loaded(tmp_path, *arguments) == set()

@@ -97,10 +97,10 @@ def test_lines_that_disagree_are_both_named(complaints, hostname, line):
     key = line.split()[0]
     complaint = f"[mqtt] {key}: expected the same as in hostname, line"
     found = complaints(f"[mqtt]\nhostname = {hostname}\n{line}\n")[0]
-    assert found == f"x.ini:3: {complaint} 2, or no such line"
+    assert found == f"x.ini:3: {complaint} 2, or no {key}"
     assert (
         complaints(f"[mqtt]\n{line}\nhostname = {hostname}\n")[0]
-        == f"x.ini:2: {complaint} 3, or no such line"
+        == f"x.ini:2: {complaint} 3, or no {key}"
     )
     if key == "port":
         seen("a host with a port, and another port in its own line", found)

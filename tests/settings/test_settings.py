@@ -220,7 +220,9 @@ def test_a_password_file_must_be_readable_and_the_only_source(complaints, tmp_pa
         "expected the name of a file that can be read: No such file or directory"
     ]
     assert both[0].endswith("password_file: expected a file in UTF-8")
-    assert both[1].endswith("password_file: expected either password or password_file, not both")
+    assert both[1].endswith(
+        "password_file: expected either password (line 3) or password_file, not both"
+    )
     assert bad == ["x.ini:3: [mqtt] password_file: expected a file in UTF-8"]
 
 
