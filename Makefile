@@ -10,7 +10,7 @@
 # make ha-test   a real Home Assistant shows the bank (needs Python 3.13)
 # make web-test   the page in a real Chromium, its metrics in a real Prometheus
 # make influx-test   mosquitto, Node-RED and InfluxDB keep every point
-# make generated   eflexcan2mqtt.ini and the tables of settings and fields, from the code
+# make generated   eflexcan2mqtt.ini, man page, completion and tables in docs/, from the code
 # make lock   new lock files from pyproject.toml
 #
 # make test TESTS=tests/sinks/test_table.py runs only these tests; so do the other targets with tests.

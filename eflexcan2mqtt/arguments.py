@@ -38,51 +38,66 @@ def parse(arguments: list[str] | None = None) -> Command:
     words = sys.argv[1:] if arguments is None else arguments
     if "--version" in words:
         return Version(verbose=not {"-v", "--verbose"}.isdisjoint(words))
-    if words and words[0] in HELP:
-        return _command(words[0], words[1:])
-    return _run(PROGRAM, words, aliases=True)
-
-
-def _command(name: str, words: list[str]) -> Command:
-    prog = f"{PROGRAM} {name}"
-    if name == "run":
-        return _run(prog, words, aliases=False)
-    parser = _Parser(prog=prog, description=f"{HELP[name][:1].upper()}{HELP[name][1:]}.")
-    if name == "anonymize":
-        parser.add_argument("source", metavar="IN", type=Path, help="a candump recording")
-        parser.add_argument("target", metavar="OUT", type=Path, help="a file that is not there yet")
-        found = parser.parse_args(words)
-        return Anonymize(found.source, found.target)
+    name = words[0] if words and words[0] in HELP else ""
+    chosen = parser(name)
+    found = chosen.parse_args(words[1:] if name else words)
     if name == "health":
-        parser.parse_args(words)
         return Health()
-    _add_config(parser)
+    if name == "anonymize":
+        return Anonymize(found.source, found.target)
     if name == "forget":
-        _add_battery(parser, "battery_id")
-        found = parser.parse_args(words)
         return Forget(found.config, found.battery_id)
-    _add_input(parser)
-    _add_output(parser)
-    found = parser.parse_args(words)
-    return Check(found.config, found.input, found.output, _end_of(parser, found))
+    end = _end_of(chosen, found)
+    if name == "check" or (not name and found.check):
+        return Check(found.config, found.input, found.output, end)
+    if not name and found.forget is not None:
+        return Forget(found.config, found.forget)
+    if not name and found.anonymize is not None:
+        return Anonymize(*found.anonymize)
+    return Run(
+        *(found.config, found.input, found.output, found.fields, found.speed),
+        *(end, found.verbose),
+    )
 
 
-def _run(prog: str, words: list[str], aliases: bool) -> Command:
-    parser = _Parser(
-        prog=prog,
+def parser(name: str = "") -> argparse.ArgumentParser:
+    """The parser of a command; without a name that of a line that does not begin with one."""
+    if name in {"", "run"}:
+        return _run(aliases=not name)
+    made = _Parser(
+        prog=f"{PROGRAM} {name}", description=f"{HELP[name][:1].upper()}{HELP[name][1:]}."
+    )
+    if name == "anonymize":
+        made.add_argument("source", metavar="IN", type=Path, help="a candump recording")
+        made.add_argument("target", metavar="OUT", type=Path, help="a file that is not there yet")
+        return made
+    if name == "health":
+        return made
+    _add_config(made)
+    if name == "forget":
+        _add_battery(made, "battery_id")
+        return made
+    _add_input(made)
+    _add_output(made)
+    return made
+
+
+def _run(aliases: bool) -> argparse.ArgumentParser:
+    made = _Parser(
+        prog=PROGRAM if aliases else f"{PROGRAM} run",
         description="Fortress Power eFlex batteries from their CAN bus to MQTT.",
         epilog=_commands() if aliases else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_config(parser)
-    _add_input(parser)
-    _add_output(parser)
-    parser.add_argument(
+    _add_config(made)
+    _add_input(made)
+    _add_output(made)
+    made.add_argument(
         "--fields",
         choices=STAGES,
         help="which fields the arrays show; overrides [mqtt] fields",
     )
-    parser.add_argument(
+    made.add_argument(
         "--speed",
         metavar="X",
         type=_speed,
@@ -90,21 +105,10 @@ def _run(prog: str, words: list[str], aliases: bool) -> Command:
         "without waiting (default: 0 for a recording from a pipe or to "
         f"{', '.join(name for name, each in OUTPUTS.items() if each.piped)}, else 1)",
     )
-    parser.add_argument("-v", "--verbose", action="store_true", help="log details as well")
+    made.add_argument("-v", "--verbose", action="store_true", help="log details as well")
     if aliases:
-        _add_aliases(parser)
-    found = parser.parse_args(words)
-    end = _end_of(parser, found)
-    if aliases and found.check:
-        return Check(found.config, found.input, found.output, end)
-    if aliases and found.forget is not None:
-        return Forget(found.config, found.forget)
-    if aliases and found.anonymize is not None:
-        return Anonymize(*found.anonymize)
-    return Run(
-        *(found.config, found.input, found.output, found.fields, found.speed),
-        *(end, found.verbose),
-    )
+        _add_aliases(made)
+    return made
 
 
 class _Parser(argparse.ArgumentParser):

@@ -23,7 +23,15 @@ from .sources import BUS, Input
 
 log = logging.getLogger(__name__)
 
-ENDED, FAILED, BAD_CONFIG = 0, 1, 78
+ENDED, FAILED, BAD_USAGE, BAD_CONFIG = 0, 1, 2, 78
+
+EXIT_STATUSES = {
+    ENDED: "ended well, or stopped",
+    FAILED: "failed while running, or a check found something wrong",
+    BAD_USAGE: "wrong command line",
+    BAD_CONFIG: "the INI is wrong, or what it asks for can never work; systemd does not start "
+    "the program again",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

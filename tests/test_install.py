@@ -213,7 +213,8 @@ def test_shellcheck_has_nothing_to_say():
     if not shutil.which("shellcheck"):
         assert not os.environ.get("CI"), "shellcheck is missing"
         pytest.skip("no shellcheck here")
-    scripts = ["install.sh", "packaging/build.sh", "tests/support/image.sh", ".ci/run"]
+    scripts = ["install.sh", "packaging/build.sh", "packaging/eflexcan2mqtt.bash"]
+    scripts += ["tests/support/image.sh", ".ci/run"]
     done = subprocess.run(
         ["shellcheck", *scripts], cwd=HOME, capture_output=True, text=True, check=False
     )

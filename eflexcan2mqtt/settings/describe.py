@@ -24,7 +24,7 @@ def shipped_ini() -> str:
     """The INI to start from, each setting with its meaning: the text of eflexcan2mqtt.ini."""
     lines = _comment(_INTRODUCTION)
     for name, section in SECTIONS.items():
-        lines += ["", *_comment(_meaning(section)), f"[{name}]"]
+        lines += ["", *_comment(meaning(section)), f"[{name}]"]
         for setting in settings(name).values():
             lines += _comment(setting.metadata["meaning"])
             lines.append(_line(setting))
@@ -35,15 +35,16 @@ def settings_table() -> str:
     """The settings as a table in Markdown, without a line break at its end."""
     rows = ["| key | default | meaning |", "|---|---|---|"]
     for name, section in SECTIONS.items():
-        rows.append(f"| **[{name}]** | | {_meaning(section)} |")
+        rows.append(f"| **[{name}]** | | {meaning(section)} |")
         rows += [
-            f"| `{each.name}` | {_default(each)} | {each.metadata['meaning']} |"
+            f"| `{each.name}` | {default(each)} | {each.metadata['meaning']} |"
             for each in settings(name).values()
         ]
     return "\n".join(rows)
 
 
-def _meaning(section: type[Any]) -> str:
+def meaning(section: type[Any]) -> str:
+    """What a section is for."""
     return " ".join((section.__doc__ or "").split())
 
 
@@ -65,7 +66,8 @@ def _line(setting: Field[Any]) -> str:
     return f"{setting.name} = {_OURS.get(setting.name, _text(setting.default))}".rstrip()
 
 
-def _default(setting: Field[Any]) -> str:
+def default(setting: Field[Any]) -> str:
+    """The default of a setting, for readers."""
     if setting.default is None:
         return "$STATE_DIRECTORY"  # of the service; systemd sets it
     return _text(setting.default) or "(empty)"

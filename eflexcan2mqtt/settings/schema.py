@@ -85,6 +85,7 @@ class Mqtt:
         "The version of MQTT: auto (5, or 3.1.1 with a broker that does not accept 5), 5 or "
         "3.1.1. With 3.1.1 a broker cannot say that it refuses an array.",
         parsers.one_of("auto", "5", "3.1.1"),
+        example="3.1.1",  # not a line that 1.2.0 would refuse
     )
     transport: Literal["tcp", "websockets"] = _setting(
         "tcp",

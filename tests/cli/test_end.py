@@ -191,7 +191,7 @@ def test_a_signal_ends_it_within_two_seconds(start, broker, mute, tmp_path, situ
     elif situation != "bus absent":
         arguments += ["--input", "simulator"]
     process = start(*arguments, stdin=subprocess.PIPE)
-    wait_until(lambda: handles(process, number), "a handler of the signal")
+    wait_until(lambda: handles(process, signal.SIGTERM), "our handlers")
     time.sleep(1.0)  # until it waits for what does not come
     if situation == "broker frozen":
         broker.freeze()

@@ -9,12 +9,17 @@ from pathlib import Path
 
 from eflexcan2mqtt.settings.describe import settings_table, shipped_ini
 
-from .tables import field_table
+from .completion import completion
+from .manual import manual
+from .tables import field_table, status_table
 
 HOME = Path(__file__).parents[2]
 INI = HOME / "eflexcan2mqtt.ini"
 SETTINGS_PAGE = HOME / "docs" / "settings.md"
 FIELDS_PAGE = HOME / "docs" / "fields.md"
+FAULTS_PAGE = HOME / "docs" / "faults.md"
+MANUAL = HOME / "packaging" / "eflexcan2mqtt.1"
+COMPLETION = HOME / "packaging" / "eflexcan2mqtt.bash"
 
 
 def between(text: str, name: str, part: str) -> str:
@@ -32,6 +37,9 @@ def generated() -> dict[Path, str]:
         INI: shipped_ini(),
         SETTINGS_PAGE: between(SETTINGS_PAGE.read_text(), "settings", settings_table()),
         FIELDS_PAGE: between(FIELDS_PAGE.read_text(), "fields", field_table()),
+        FAULTS_PAGE: between(FAULTS_PAGE.read_text(), "statuses", status_table()),
+        MANUAL: manual(),
+        COMPLETION: completion(),
     }
 
 

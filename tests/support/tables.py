@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from eflexcan2mqtt.cli import EXIT_STATUSES
 from eflexcan2mqtt.protocol.fields import FIELDS, STAGES
 
 
@@ -20,3 +21,9 @@ def field_table() -> str:
             if each.stage == stage
         ]
     return "\n".join(rows)
+
+
+def status_table() -> str:
+    """The table of exit statuses, as Markdown."""
+    rows = [f"| {status} | {meaning} |" for status, meaning in EXIT_STATUSES.items()]
+    return "\n".join(["| status | meaning |", "|--:|---|", *rows])
