@@ -41,23 +41,37 @@ def parse(arguments: list[str] | None = None) -> Command:
     name = words[0] if words and words[0] in HELP else ""
     chosen = parser(name)
     found = chosen.parse_args(words[1:] if name else words)
-    if name == "health":
-        return Health()
-    if name == "anonymize":
-        return Anonymize(found.source, found.target)
-    if name == "forget":
-        return Forget(found.config, found.battery_id)
-    end = _end_of(chosen, found)
-    if name == "check" or (not name and found.check):
-        return Check(found.config, found.input, found.output, end)
-    if not name and found.forget is not None:
-        return Forget(found.config, found.forget)
-    if not name and found.anonymize is not None:
-        return Anonymize(*found.anonymize)
-    return Run(
-        *(found.config, found.input, found.output, found.fields, found.speed),
-        *(end, found.verbose),
-    )
+    command: Command
+    match name or _flag(found):
+        case "health":
+            command = Health()
+        case "anonymize":
+            command = Anonymize(found.source, found.target)
+        case "forget":
+            command = Forget(found.config, found.battery_id)
+        case "check":
+            end = _end_of(chosen, found)
+            command = Check(found.config, found.input, found.output, end)
+        case _:
+            end = _end_of(chosen, found)
+            command = Run(
+                *(found.config, found.input, found.output, found.fields, found.speed),
+                *(end, found.verbose),
+            )
+    return command
+
+
+def _flag(found: argparse.Namespace) -> str:
+    """The command of a flag of 1.2, with what follows it as that command names it."""
+    if found.check:
+        return "check"
+    if found.forget is not None:
+        found.battery_id = found.forget
+        return "forget"
+    if found.anonymize is not None:
+        found.source, found.target = found.anonymize
+        return "anonymize"
+    return "run"
 
 
 def parser(name: str = "") -> argparse.ArgumentParser:
