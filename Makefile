@@ -10,6 +10,8 @@
 # make ha-test   a real Home Assistant shows the bank (needs Python 3.13)
 # make web-test   the page in a real Chromium, its metrics in a real Prometheus
 # make influx-test   mosquitto, Node-RED and InfluxDB keep every point
+# make test-python-3.14   all tests with Debian forky's Python (as root)
+# make test-debian-13   all tests with Debian 13's Python and its own packages (as root)
 # make generated   eflexcan2mqtt.ini, man page, completion and tables in docs/, from the code
 # make lock   new lock files from pyproject.toml
 #
@@ -24,14 +26,20 @@ PIP = $(VENV)/bin/pip --disable-pip-version-check install --quiet --require-hash
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 BROKER = mosquitto mosquitto_sub mosquitto_passwd openssl
 
-.PHONY: demo test fuzz chaos lint lock generated mosquitto dist system-test ha-test ha-screenshots \
-  influx-test web-test bench release
+.PHONY: demo test test-python-3.14 test-debian-13 fuzz chaos lint lock generated mosquitto dist \
+  system-test ha-test ha-screenshots influx-test web-test bench release
 
 demo: $(VENV)/installed mosquitto
 	$(VENV)/bin/python -m tests.support.demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: $(VENV)/installed-test mosquitto
 	$(VENV)/bin/python -m pytest $(or $(TESTS),--cov)
+
+test-python-3.14:
+	$(SUDO) tests/support/tree.sh forky $(TESTS)
+
+test-debian-13:
+	$(SUDO) tests/support/tree.sh trixie $(TESTS)
 
 lint: $(VENV)/installed-lint
 	$(VENV)/bin/ruff format --check .
@@ -151,8 +159,8 @@ mosquitto:
 	      mosquitto mosquitto-clients openssl >/dev/null; }
 
 # Extras stay: a pip before 23.3 asks for the newest `coverage[toml]`, whatever `coverage` is pinned.
-LOCK = $(VENV)/bin/uv pip compile pyproject.toml --quiet --universal --python-version 3.10 \
-  --generate-hashes --no-header --no-strip-extras
+LOCK = $(VENV)/bin/uv pip compile pyproject.toml --all-extras --quiet --universal \
+  --python-version 3.10 --generate-hashes --no-header --no-strip-extras
 
 lock: $(VENV)/installed
 	$(VENV)/bin/pip install --quiet uv

@@ -1,14 +1,16 @@
-"""``pipx install .`` gives a program with all it needs, in an environment that had nothing."""
+"""pipx installs and upgrades the wheel: a program with all it needs, where nothing was before."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.request
 from contextlib import contextmanager
 from importlib.metadata import distribution
+from zipfile import ZipFile
 
 import pytest
 
@@ -23,30 +25,85 @@ from .support.program import DOCUMENTED, LOG, mqtt_ini, stop
 pytestmark = pytest.mark.xdist_group("pipx")
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """Where pipx keeps its environments."""
-    folder = tmp_path_factory.mktemp("pipx")
-    places = {
-        f"PIPX_{name}": str(folder / name.lower())
-        for name in ("HOME", "BIN_DIR", "MAN_DIR", "COMPLETION_DIR")
-    }
+class Pipx:
+    """pipx, with its environments and commands in a folder of their own."""
+
+    def __init__(self, folder):
+        self.home = folder / "home"
+        self.program = folder / "bin_dir/eflexcan2mqtt"
+        self._environment = {
+            **os.environ,
+            # pip itself, the same for all.
+            "PIPX_SHARED_LIBS": str(folder.parent / "pipx-shared"),
+            **{
+                f"PIPX_{name}": str(folder / name.lower())
+                for name in ("HOME", "BIN_DIR", "MAN_DIR", "COMPLETION_DIR")
+            },
+        }
+
+    def __call__(self, *arguments):
+        done = subprocess.run(
+            [sys.executable, "-m", "pipx", *arguments],
+            env=self._environment,
+            cwd=self.home.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def make_wheel(folder, version=__version__):
+    """The wheel of a checkout with a version."""
     checkout = copy_checkout(folder / "checkout")
-    done = subprocess.run(
-        [sys.executable, "-m", "pipx", "install", "--python", sys.executable, checkout],
-        env={**os.environ, **places},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
+    package = checkout / "eflexcan2mqtt/__init__.py"
+    package.write_text(package.read_text().replace(__version__, version))
+    for arguments in (["init"], ["add", "--all"]):
+        subprocess.run(["git", *arguments], cwd=checkout, check=True, capture_output=True)
+    subprocess.run(
+        [checkout / "packaging/wheel.sh", folder],
+        env={**os.environ, "PYTHON": sys.executable, "SOURCE_DATE_EPOCH": "1700000000"},
+        check=True,
     )
-    assert done.returncode == 0, done.stderr
-    return folder
+    [wheel] = folder.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    return make_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def pipx(tmp_path_factory, wheel):
+    """A pipx that has installed the wheel."""
+    pipx = Pipx(tmp_path_factory.mktemp("pipx"))
+    pipx("install", "--python", sys.executable, str(wheel))
+    return pipx
+
+
+@pytest.fixture(scope="module")
+def upgraded(tmp_path_factory, wheel):
+    """A pipx that has installed an older wheel with the extra, and then this one over it."""
+    pipx = Pipx(tmp_path_factory.mktemp("upgraded"))
+    older = make_wheel(tmp_path_factory.mktemp("older"), "1.0.9")
+    pipx("install", "--python", sys.executable, f"{older}[serial]")
+    assert output(pipx.program, "--version") == "eflexcan2mqtt 1.0.9\n"
+    pipx("install", "--force", f"{wheel}[serial]")
+    return pipx
 
 
 @pytest.fixture
-def program(home):
-    return home / "bin_dir" / "eflexcan2mqtt"
+def program(pipx):
+    return pipx.program
+
+
+@pytest.fixture
+def slcan(tmp_path):
+    """The options that check a serial adapter which is not there."""
+    ini = tmp_path / "slcan.ini"
+    ini.write_text("[can]\ninterface = slcan\nchannel = none\n")
+    return ["--config", ini, "--output", "json"]
 
 
 def output(*command, **options):
@@ -73,9 +130,48 @@ def test_the_page_and_its_metrics_come_from_the_package(program, broker, tmp_pat
         assert "eflex_battery_soc_ratio{" in get(address, "/metrics")
 
 
-def test_the_ini_to_start_from_is_part_of_the_package(home):
-    [shipped] = (home / "home").rglob("share/eflexcan2mqtt/eflexcan2mqtt.ini")
+def test_the_ini_to_start_from_is_part_of_the_package(pipx):
+    [shipped] = pipx.home.rglob("share/eflexcan2mqtt/eflexcan2mqtt.ini")
     assert shipped.read_text() == INI.read_text()
+
+
+def test_without_the_extra_a_serial_adapter_ends_with_78_and_the_remedy_works(pipx, slcan):
+    done = subprocess.run([pipx.program, *slcan], capture_output=True, text=True, check=False)
+    assert done.stderr.endswith(
+        " CRITICAL [can] interface = slcan: needs the Python package pyserial; "
+        "run 'pipx inject eflexcan2mqtt pyserial'\n"
+    )
+    assert done.returncode == 78
+    pipx("inject", "eflexcan2mqtt", "pyserial")
+    assert_has_pyserial(pipx, slcan)
+
+
+def test_a_second_install_with_force_is_an_upgrade(upgraded, slcan):
+    assert output(upgraded.program, "--version") == f"eflexcan2mqtt {__version__}\n"
+    assert_has_pyserial(upgraded, slcan)
+
+
+def assert_has_pyserial(pipx, slcan):
+    done = subprocess.run(
+        [pipx.program, *slcan, "--check"], capture_output=True, text=True, check=False
+    )
+    assert "\nBAD none: could not open port none" in f"\n{done.stdout}"
+
+
+def test_the_same_sources_give_the_same_wheel(wheel, tmp_path):
+    assert make_wheel(tmp_path).read_bytes() == wheel.read_bytes()
+
+
+def test_the_extras_bring_what_serial_and_network_adapters_need(wheel):
+    with ZipFile(wheel) as archive:
+        [name] = [each for each in archive.namelist() if each.endswith("/METADATA")]
+        metadata = archive.read(name).decode()
+    needed = re.findall("^Requires-Dist: (.+)$", metadata, re.MULTILINE)
+    assert [each for each in needed if "extra" in each] == [
+        "python-can[multicast]; extra == 'multicast'",
+        "python-can[serial]; extra == 'serial'",
+    ]
+    assert not [each for each in needed if each.startswith(("pyserial", "msgpack"))]
 
 
 def test_the_package_says_whose_it_is_and_promises_no_address():

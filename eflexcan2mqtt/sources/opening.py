@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import termios
 from contextlib import suppress
-from importlib.util import find_spec
 
 import can
 
@@ -14,6 +13,7 @@ from ..settings import can_options
 from ..settings.load import ConfigError
 from ..settings.schema import Can
 from . import socketcan, socketcand
+from .driver_packages import NOT_RELEASED, how_to_install, missing_package
 from .messages import ERRORS, PARSING_ERRORS, reason
 
 SLCAN = "slcan"
@@ -23,16 +23,6 @@ FILTERS = [{"can_id": block.base_id, "can_mask": 0x7F0, "extended": False} for b
 
 _NO_DRIVER = (ImportError, NotImplementedError, NameError, AttributeError)
 """What it raises where a driver or a package is missing."""
-
-_PACKAGES = {
-    **dict.fromkeys(("robotell", "seeedstudio", "serial", "slcan"), ("serial", "pyserial")),
-    "canalystii": ("canalystii", "canalystii"),
-    "cantact": ("cantact", "cantact"),
-    "gs_usb": ("gs_usb", "gs-usb"),
-    "neovi": ("ics", "python-ics"),
-    "udp_multicast": ("msgpack", "msgpack"),
-}
-"""The Python packages that interfaces need: what is imported, and what is installed."""
 
 
 class ImpossibleError(ConfigError):
@@ -47,10 +37,8 @@ def open_bus(config: Can) -> can.BusABC:
     files and its environment variables, is ignored: the INI is the one place for that.
     """
     name = config.interface
-    if package := _missing_package(name):
-        raise _impossible(
-            name, f"needs the Python package {package}", f"run 'pip install {package}'"
-        )
+    if package := missing_package(name):
+        raise _impossible(name, f"needs the Python package {package}", how_to_install(package))
     lacking = can_options.missing(name, dict(config.options))
     if not config.channel:
         lacking.insert(0, "channel")
@@ -100,11 +88,6 @@ def _expect_ascii(bus: can.BusABC) -> None:
         pass  # no serial port
 
 
-def _missing_package(interface: str) -> str | None:
-    module, package = _PACKAGES.get(interface, ("can", ""))
-    return None if find_spec(module) else package
-
-
 def _failure(interface: str, error: BaseException) -> Exception:
     cause = (error.__cause__ if isinstance(error, can.CanError) else None) or error
     no_library = type(cause) is OSError and cause.errno is None  # of the dynamic linker
@@ -117,7 +100,7 @@ def _failure(interface: str, error: BaseException) -> Exception:
 
 def _remedy(error: BaseException) -> str:
     if getattr(sys, "frozen", False) and "No module named 'can.interfaces." in str(error):
-        return "this release does not have it: run eflexcan2mqtt from its sources"
+        return NOT_RELEASED
     return "install its driver, or choose another interface"
 
 

@@ -143,12 +143,14 @@ def test_a_virtual_bus_opens(start, tmp_path):
         ),
         (
             {"interface": "gs_usb"},
-            "[can] interface = gs_usb: needs the Python package gs-usb; run 'pip install gs-usb'",
+            "[can] interface = gs_usb: needs the Python package gs-usb; "
+            "run 'PYTHON -m pip install gs-usb'",
         ),
     ],
     ids=["kvaser", "gs_usb"],
 )
-def test_what_can_never_work_ends_with_78_and_the_remedy(run, tmp_path, settings, problem):
+def test_what_can_never_work_ends_with_78_and_the_remedy(run, command, tmp_path, settings, problem):
+    problem = problem.replace("PYTHON", str(command[0]))
     done = run("-c", can_ini(tmp_path, **settings), "--output", "json")
     assert done.stderr.splitlines()[-1].endswith(f" CRITICAL {problem}")
     assert done.returncode == 78

@@ -33,7 +33,10 @@ FILE = {
 }
 BUS = {
     *("can", "asyncio", "sqlite3"),  # python-can uses the two
-    *(f"sources.{name}" for name in ("arrivals", "can_bus", "messages", "opening", "reader")),
+    *(
+        f"sources.{name}"
+        for name in ("arrivals", "can_bus", "driver_packages", "messages", "opening", "reader")
+    ),
     *("sources.socketcan", "sources.socketcand", "sources.trouble"),
 }
 SIMULATOR = {"sources.pace", "sources.simulator", "sources.simulated_bank"}

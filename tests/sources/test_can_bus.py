@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import threading
 import time
 
@@ -202,7 +203,10 @@ class Broken:
 @pytest.mark.parametrize(
     ("config", "problem"),
     [
-        (Can(interface="gs_usb"), "needs the Python package gs-usb; run 'pip install gs-usb'"),
+        (
+            Can(interface="gs_usb"),
+            f"needs the Python package gs-usb; run '{sys.executable} -m pip install gs-usb'",
+        ),
         (
             Can(interface="kvaser", channel="0"),
             "cannot be used here (name 'canGetNumberOfChannels' is not defined); "
