@@ -4,8 +4,8 @@
 # make fuzz   the properties with many more examples; SEED=1
 # make chaos   program, broker and network fail at random; SEED=1 MINUTES=4
 # make dist   the release tarballs (as root; ARCHES=x86_64 for one of them)
-# make system-test   everything that needs a kernel and systemd, in an emulated machine (as root);
-#                    SUITE=trixie for Debian 13
+# make system-test   everything that needs a kernel and systemd, in an emulated Debian 13, and the
+#                    short form of it in a Debian 12 (as root); SUITE=bookworm runs all in that one
 # make bench   what it costs, into bench/RESULTS.md (20 minutes, as root)
 # make ha-test   a real Home Assistant shows the bank (needs Python 3.13)
 # make web-test   the page in a real Chromium, its metrics in a real Prometheus
@@ -68,12 +68,14 @@ dist:
 # Where the release that is tested and measured is made: what dist/ holds stays as it is.
 RELEASE = $(or $(EFLEX_SYSTEM_CACHE),$(HOME)/.cache/eflexcan2mqtt)/release
 
-# Debian 12 or, with trixie, 13.
-SUITE = bookworm
+# The Debian of the machine: trixie, 13, or bookworm, 12.  Empty: all on 13, the short form on 12.
+SUITE =
+
+SYSTEM_TEST = EFLEX_RELEASE=$(RELEASE) $(VENV)/bin/python -m pytest --override-ini addopts= -v -s
 
 system-test: $(VENV)/installed-test release
-	EFLEX_SYSTEM_SUITE=$(SUITE) EFLEX_RELEASE=$(RELEASE) $(VENV)/bin/python -m pytest \
-	  --override-ini addopts= -v -s $(or $(TESTS),tests/system)
+	EFLEX_SYSTEM_SUITE=$(or $(SUITE),trixie) $(SYSTEM_TEST) $(or $(TESTS),tests/system)
+	$(if $(SUITE)$(TESTS),,EFLEX_SYSTEM_SUITE=bookworm $(SYSTEM_TEST) -m short tests/system)
 
 # BENCH=--quick is the gate of each commit: it takes minutes, and keeps bench/RESULTS.md as it is.
 BENCH = --results bench/RESULTS.md

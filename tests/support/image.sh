@@ -1,6 +1,6 @@
 #!/bin/sh
-# The disk of the test machine: Debian with CAN tools, a broker and an agent that runs commands.
-# EFLEX_SYSTEM_SUITE chooses the release of Debian: bookworm, 12, or trixie, 13.
+# The disk of the test machine: Debian with CAN tools, a broker, podman and an agent that runs
+# commands.  EFLEX_SYSTEM_SUITE chooses the release of Debian: trixie, 13, or bookworm, 12.
 # Prints the folder that holds disk.img, vmlinuz and initrd.img; makes it only if the recipe changed.
 set -eu
 umask 022
@@ -8,7 +8,7 @@ umask 022
 here=$(cd "$(dirname "$0")" && pwd)
 guest=$here/guest
 cache=${EFLEX_SYSTEM_CACHE:-$HOME/.cache/eflexcan2mqtt}
-suite=${EFLEX_SYSTEM_SUITE:-bookworm}
+suite=${EFLEX_SYSTEM_SUITE:-trixie}
 recipe=$(cat "$here/image.sh" "$guest/agent.py" "$guest/agent.service" | sha256sum | cut -c1-64)
 final=$cache/$suite-$recipe
 
@@ -60,12 +60,15 @@ systemctl --root="$1" mask serial-getty@ttyS0.service getty@tty1.service \
 mkdir -p "$1/etc/systemd/journald.conf.d"
 printf '[Journal]\nStorage=volatile\n' >"$1/etc/systemd/journald.conf.d/volatile.conf"
 rm -rf "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/*
+# A package that a test installs keeps its documentation and its man page.
+sed -i '/^path-/d' "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
 AFTER
 
 export GUEST="$guest"
 mmdebstrap --quiet --variant=minbase --mode=root --format=directory \
     --include=systemd,systemd-sysv,udev,dbus,linux-image-amd64,kmod,iproute2,procps,libnss-myhostname \
     --include=can-utils,mosquitto,mosquitto-clients,python3 \
+    --include=podman,crun,netavark,aardvark-dns,uidmap,bash-completion,sudo \
     --dpkgopt=force-unsafe-io \
     --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -79,7 +82,7 @@ mmdebstrap --quiet --variant=minbase --mode=root --format=directory \
 mkdir "$work/image"
 cp "$work"/root/boot/vmlinuz-* "$work/image/vmlinuz"
 cp "$work"/root/boot/initrd.img-* "$work/image/initrd.img"
-mke2fs -q -t ext4 -d "$work/root" "$work/image/disk.img" 2G >&2
+mke2fs -q -t ext4 -d "$work/root" "$work/image/disk.img" 4G >&2
 chmod 755 "$work/image"
 # Another build may have been quicker: its image is as good.
 mv -T "$work/image" "$final" 2>/dev/null || [ -d "$final" ]

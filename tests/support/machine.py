@@ -17,10 +17,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import qemu
+
 BURST = Path(__file__).parent / "guest" / "burst.py"
 """Numbered frames, sent or counted by plain Python inside."""
 IMAGE_S = 1800.0
-BOOT_S = 180.0
+BOOT_S = 600.0
 """A host with nothing else to do needs about 20 s."""
 CONNECT_S = 10.0
 END_S = 10.0
@@ -80,9 +82,12 @@ class Machine:
         agent = folder / "agent"
         self.debugger = folder / "debugger"
         """Where qemu listens for gdb."""
+        self._monitor = folder / "monitor"
         with self._errors.open("wb") as log:
             self._process = subprocess.Popen(
-                _command_line(image, self.share, self.console, agent, self.debugger),
+                qemu.command_line(
+                    image, self.share, self.console, agent, self.debugger, self._monitor
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -176,6 +181,16 @@ class Machine:
         copy.unlink()
         return data
 
+    def plug_serial(self, terminal: str) -> None:
+        """Plug a serial adapter into USB; its other end is a terminal of the host."""
+        line = f"line-{time.monotonic_ns()}"  # the one before is not free at once
+        self._ask("chardev-add", id=line, backend={"type": "serial", "data": {"device": terminal}})
+        self._ask("device_add", id="serial", driver="usb-serial", chardev=line, serial="adapter")
+
+    def pull_serial(self) -> None:
+        """Pull it out."""
+        self._ask("device_del", id="serial")
+
     def close(self) -> None:
         """End the emulator, and nothing else; may be called again."""
         if self._process.poll() is None:
@@ -187,6 +202,12 @@ class Machine:
                 self._process.wait(END_S)
         if hasattr(self, "_port"):
             self._port.close()
+
+    def _ask(self, command: str, **arguments: object) -> None:
+        try:
+            qemu.ask(self._monitor, command, **arguments)
+        except (OSError, ValueError) as problem:
+            raise self._fault(f"qemu refused {command}: {problem}") from problem
 
     def _connect(self, path: Path) -> socket.socket:
         deadline = time.monotonic() + CONNECT_S
@@ -226,27 +247,3 @@ class Machine:
                 lines = file.read_text(errors="replace").splitlines()[-TAIL_LINES:]
                 report += [f"--- the end of {file.name}:", *lines]
         return MachineError("\n".join(report))
-
-
-def _command_line(
-    image: Path, share: Path, console: Path, agent: Path, debugger: Path
-) -> list[str]:
-    disk = f"file={image}/disk.img,format=raw,if=virtio,snapshot=on"
-    return [
-        # Ends the emulator also when the tests are killed and never come to close().
-        *("setpriv", "--pdeathsig", "KILL"),
-        "qemu-system-x86_64",
-        *("-M", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024"),
-        *("-nographic", "-no-reboot", "-monitor", "none", "-nic", "none"),
-        *("-serial", f"file:{console}"),
-        *("-kernel", f"{image}/vmlinuz", "-initrd", f"{image}/initrd.img"),
-        *("-append", "root=/dev/vda rw console=ttyS0 quiet panic=-1 mitigations=off"),
-        *("-drive", disk),
-        *("-object", "can-bus,id=b0"),
-        *("-device", "kvaser_pci,canbus=b0", "-device", "kvaser_pci,canbus=b0"),
-        *("-gdb", f"unix:{debugger},server=on,wait=off"),
-        *("-device", "virtio-serial-pci"),
-        *("-chardev", f"socket,id=agent,path={agent},server=on,wait=off"),
-        *("-device", "virtserialport,chardev=agent,name=agent"),
-        *("-virtfs", f"local,path={share},mount_tag=share,security_model=none"),
-    ]

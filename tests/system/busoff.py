@@ -53,12 +53,14 @@ class Debugger:
 
     def __exit__(self, *_: object) -> None:
         with self._port, suppress(OSError):  # qemu itself may be gone
-            if self._running:
-                self._port.sendall(b"\x03")
-                self._reply()
-            for address in tuple(self._breakpoints):
-                self.clear(address)
-            self.ask("D")
+            try:
+                if self._running:
+                    self._port.sendall(b"\x03")
+                    self._reply()
+                for address in tuple(self._breakpoints):
+                    self.clear(address)
+            finally:
+                self.ask("D")
 
     def _send(self, packet: str) -> None:
         self._port.sendall(f"${packet}#{sum(packet.encode()) % 256:02x}".encode())

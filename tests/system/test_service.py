@@ -22,6 +22,7 @@ RELEASE = Path(os.environ["EFLEX_RELEASE"]) / "eflexcan2mqtt_x86_64.tgz"
 REAL = os.environ.get("EFLEX_CAPTURES")
 
 
+@pytest.mark.short
 def test_it_replaces_the_original_and_keeps_its_payload(bank):
     """Its unit, its INI and its folder in place, then ours over them."""
     machine = bank.machine
@@ -85,6 +86,7 @@ def test_its_log_lines_have_the_priorities_and_no_times_of_their_own(bank):
         assert not re.match(r"<|\d{4}-", line["MESSAGE"])
 
 
+@pytest.mark.short
 @pytest.mark.skipif(not REAL, reason="EFLEX_CAPTURES names no folder with real captures")
 def test_a_real_capture_arrives_at_a_subscriber(bank):
     for log in sorted(Path(REAL).glob("*.log")):

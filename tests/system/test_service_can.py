@@ -11,6 +11,8 @@ from tests.support.faults import seen
 from .busoff import bus_off
 from .service import SERVICE
 
+pytestmark = pytest.mark.short
+
 CAN0_UP = "ip link set can0 up type can bitrate 250000 restart-ms 100"
 CAN0 = "$(basename $(readlink /sys/class/net/can0/device))"
 

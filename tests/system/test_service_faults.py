@@ -58,6 +58,7 @@ def test_a_stall_mixes_no_cycles(on_vcan0, tmp_path):
     seen("the program stands still for 5 s", "\n".join(bank.logged(mark)))
 
 
+@pytest.mark.short
 def test_an_outage_of_the_broker_loses_nothing(on_vcan0, tmp_path):
     bank = on_vcan0
     log, expected = bank_log(tmp_path, 20, seed=12)

@@ -6,6 +6,8 @@ import re
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.support.bank import CAPTURES
 
 from .service import SERVICE, STATE, bank_log
@@ -78,6 +80,7 @@ def test_a_wrong_ini_is_not_tried_again(bank):
     )
 
 
+@pytest.mark.short
 def test_an_upgrade_keeps_the_ini_and_restarts_what_runs(bank):
     bank.configure()
     bank.start()
@@ -105,6 +108,7 @@ def test_a_release_for_another_machine_touches_nothing(bank):
     assert "must be run as root" in done.stderr
 
 
+@pytest.mark.short
 def test_it_goes_without_a_trace_but_for_what_is_the_owners(bank):
     machine = bank.machine
     print(machine.run("cd /root/eflexcan2mqtt_x86_64 && ./install.sh --uninstall").stdout)
