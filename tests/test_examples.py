@@ -18,10 +18,11 @@ else:
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
-# Of Telegraf 1.20 and later, as its documentation has them.
+# Of Telegraf 1.27 and later, as its documentation has them.
 AGENT = {"omit_hostname"}
 CONSUMER = {
     *("servers", "topics", "topic_tag", "qos", "client_id", "persistent_session"),
+    *("username", "password"),
     *("name_override", "data_format", "tag_keys", "json_time_key", "json_time_format"),
     "json_string_fields",
 }
