@@ -19,9 +19,10 @@ from .support.program import LOG, MAIN
 HOME = Path(__file__).parents[1]
 README = HOME / "README.md"
 DOCS = HOME / "docs"
+INSTALL = DOCS / "install.md"
 PAGES = [README, HOME / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
 
-README_WORDS = 1_500
+README_WORDS = 600
 
 
 def cells(row):
@@ -128,10 +129,10 @@ def test_the_first_screen_has_the_two_commands():
     assert "make test" in first
 
 
-def test_the_frames_that_the_readme_shows_are_those_of_a_capture():
+def test_the_frames_that_a_page_shows_are_those_of_a_capture():
     """As candump prints them."""
     log = LOG.read_text()
-    shown = re.findall(r"^  can0  (\w+)   \[8\]  (.+)$", README.read_text(), re.MULTILINE)
+    shown = re.findall(r"^  can0  (\w+)   \[8\]  (.+)$", INSTALL.read_text(), re.MULTILINE)
     assert len(shown) > 5
     for frame, data in shown:
         assert f" can0 {frame}#{data.replace(' ', '')}\n" in log
@@ -152,9 +153,10 @@ def test_the_rulers_that_a_page_shows_are_those_of_a_capture():
     assert printed.stdout.startswith(shown)
 
 
-def test_the_releases_that_the_readme_names_are_there():
-    named = set(re.findall(r"`(dist/\S+\.tgz)`", README.read_text()))
-    assert named == {f"dist/{each.name}" for each in (HOME / "dist").glob("*.tgz")}
+def test_the_files_that_the_install_page_names_are_those_of_the_release():
+    table = INSTALL.read_text().partition("\n## The files\n")[2].partition("\n## ")[0]
+    released = {each.name for each in (HOME / "dist").iterdir()}
+    assert set(re.findall(r"`(eflexcan2mqtt[\w.-]+\.\w+)`", table)) == released - {"SHA256SUMS"}
 
 
 @pytest.mark.parametrize("stage", STAGES)
