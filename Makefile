@@ -3,7 +3,10 @@
 # make lint   ruff and mypy
 # make fuzz   the properties with many more examples; SEED=1
 # make chaos   program, broker and network fail at random; SEED=1 MINUTES=4
-# make dist   the release tarballs (as root; ARCHES=x86_64 for one of them)
+# make release   dist/: everything for all architectures, and each file executed on Debian 12 and 13
+#                (as root; an hour)
+# make release-amd64   only that for this machine, where the tests and the benchmark look for it
+# make container   the container image of that, as an archive for podman load (as root)
 # make system-test   everything that needs a kernel and systemd, in an emulated Debian 13, and the
 #                    short form of it in a Debian 12 (as root); SUITE=bookworm runs all in that one
 # make bench   what it costs, into bench/RESULTS.md (20 minutes, as root)
@@ -26,8 +29,8 @@ PIP = $(VENV)/bin/pip --disable-pip-version-check install --quiet --require-hash
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 BROKER = mosquitto mosquitto_sub mosquitto_passwd openssl
 
-.PHONY: demo test test-python-3.14 test-debian-13 fuzz chaos lint lock generated mosquitto dist \
-  system-test ha-test ha-screenshots influx-test web-test bench release
+.PHONY: demo test test-python-3.14 test-debian-13 fuzz chaos lint lock generated mosquitto release \
+  release-amd64 container system-test ha-test ha-screenshots influx-test web-test bench
 
 demo: $(VENV)/installed mosquitto
 	$(VENV)/bin/python -m tests.support.demo $(if $(SECONDS),--seconds $(SECONDS))
@@ -62,8 +65,12 @@ chaos: $(VENV)/installed-test mosquitto
 generated: $(VENV)/installed
 	$(VENV)/bin/python -m tests.support.generated
 
-dist:
-	$(SUDO) packaging/build.sh $(ARCHES)
+DIST = $(or $(EFLEX_DIST_OUT),dist)
+DIST_ENV = $(SUDO) env EFLEX_DIST_OUT=$(DIST) EFLEX_DIST_NO_SECURITY="$(EFLEX_DIST_NO_SECURITY)"
+
+release:
+	$(DIST_ENV) packaging/build.sh
+	$(DIST_ENV) packaging/try.sh $(DIST)
 
 # Where the release that is tested and measured is made: what dist/ holds stays as it is.
 RELEASE = $(or $(EFLEX_SYSTEM_CACHE),$(HOME)/.cache/eflexcan2mqtt)/release
@@ -73,18 +80,21 @@ SUITE =
 
 SYSTEM_TEST = EFLEX_RELEASE=$(RELEASE) $(VENV)/bin/python -m pytest --override-ini addopts= -v -s
 
-system-test: $(VENV)/installed-test release
+system-test: $(VENV)/installed-test release-amd64
 	EFLEX_SYSTEM_SUITE=$(or $(SUITE),trixie) $(SYSTEM_TEST) $(or $(TESTS),tests/system)
 	$(if $(SUITE)$(TESTS),,EFLEX_SYSTEM_SUITE=bookworm $(SYSTEM_TEST) -m short tests/system)
 
 # BENCH=--quick is the gate of each commit: it takes minutes, and keeps bench/RESULTS.md as it is.
 BENCH = --results bench/RESULTS.md
 
-bench: $(VENV)/installed-test mosquitto release
+bench: $(VENV)/installed-test mosquitto release-amd64
 	EFLEX_RELEASE=$(RELEASE) $(VENV)/bin/python -m bench $(BENCH)
 
-release:
+release-amd64:
 	EFLEX_DIST_OUT=$(RELEASE) packaging/build.sh x86_64
+
+container: release-amd64
+	EFLEX_DIST_OUT=$(RELEASE) packaging/container.sh container $(RELEASE)-container.tar
 
 web-test: $(VENV)/installed-web mosquitto
 	@command -v chromium >/dev/null && command -v promtool >/dev/null || \
