@@ -34,6 +34,14 @@ check_machine() {
     [ "$(id -u)" -eq 0 ] || die "must be run as root: sudo ./install.sh"
     command -v systemctl >/dev/null || die "needs systemd, and found no systemctl"
     [ -d /run/systemd/system ] || die "needs systemd, which does not run here"
+    case $(dpkg-query --show --showformat '${db:Status-Status}' eflexcan2mqtt 2>/dev/null) in
+    '' | not-installed | config-files) ;;
+    *)
+        die "eflexcan2mqtt is installed as a Debian package:" \
+            "\`sudo apt install ./eflexcan2mqtt_….deb\` upgrades it," \
+            "\`sudo apt remove eflexcan2mqtt\` removes it"
+        ;;
+    esac
 }
 
 # The name of a release for this machine: a 32-bit system may run on a 64-bit kernel.

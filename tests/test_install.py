@@ -216,6 +216,11 @@ def test_shellcheck_has_nothing_to_say():
         "packaging/build.sh",
         "packaging/try.sh",
         "packaging/wheel.sh",
+        "packaging/deb.sh",
+        *(
+            f"packaging/debian/eflexcan2mqtt.{each}"
+            for each in ("preinst", "postinst", "prerm", "postrm")
+        ),
         "packaging/container.sh",
         "packaging/homeassistant-app/eflexcan2mqtt/run.sh",
         "packaging/eflexcan2mqtt.bash",

@@ -98,7 +98,7 @@ def without_time(arrays):
     return [[{k: v for k, v in each.items() if k != "time"} for each in array] for array in arrays]
 
 
-def bank_log(folder, cycles, batteries=14, seed=11):
+def bank_log(folder, cycles, batteries=14, seed=11, fields="extended"):
     """A log of the simulator, and the arrays in it."""
     frames = list(
         islice(
@@ -108,4 +108,4 @@ def bank_log(folder, cycles, batteries=14, seed=11):
     )
     path = folder / f"bank_{cycles}_{batteries}_{seed}.log"
     path.write_text("".join(map(candump_line, frames)))
-    return path, published(frames, "extended")
+    return path, published(frames, fields)
