@@ -7,13 +7,13 @@ import json
 import os
 import re
 import shlex
-import shutil
 from pathlib import Path
 
 import pytest
 
-from .service import FEED
 from tests.support.bank import CAPTURES
+
+from .service import FEED
 
 HOME = Path(__file__).parents[2]
 PAGE = (HOME / "docs" / "install.md").read_text()
