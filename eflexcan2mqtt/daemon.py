@@ -112,7 +112,7 @@ class _Daemon:
             self._too_large = self._stop.requested = True
             log.critical(
                 "%d MiB of memory are in use, more than the %d MiB that the program may have; it "
-                "ends, so that systemd starts it again",
+                "ends with status 1, to be started again",
                 used // memory.MIB,
                 memory.LIMIT // memory.MIB,
             )

@@ -34,7 +34,7 @@ package=eflexcan2mqtt_${version}_${DEBIAN[$built_for]}.deb
 unpack "$temp/root" packing_root
 source=$temp/root/build/source
 mkdir "$source"
-git ls-files -z --cached --others --exclude-standard -- "${PACKED[@]}" \
+git ls-files -z -- "${PACKED[@]}" \
   | tar --create --null --files-from - | tar --extract --directory "$source"
 python3 packaging/pages.py "$source"
 mv "$source/packaging/debian" "$source/"

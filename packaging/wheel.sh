@@ -3,7 +3,7 @@
 #
 #   packaging/wheel.sh FOLDER
 #
-# It holds what git tracks.  PYTHON may name a Python that has hatchling; else one is made with
+# It holds what git tracks.  EFLEX_WHEEL_PYTHON may name a Python that has hatchling; else one is made with
 # packaging/requirements-build.lock.  The same sources give the same bytes.
 set -euo pipefail
 
@@ -19,10 +19,10 @@ umask 022
 temp=$(mktemp --directory)
 trap 'rm -rf "$temp"' EXIT
 trap 'exit 1' INT TERM HUP
-if [ -z "${PYTHON-}" ]; then
-  PYTHON=$temp/venv/bin/python
+if [ -z "${EFLEX_WHEEL_PYTHON-}" ]; then
+  EFLEX_WHEEL_PYTHON=$temp/venv/bin/python
   python3 -m venv "$temp/venv"
-  "$PYTHON" -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes \
+  "$EFLEX_WHEEL_PYTHON" -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes \
     --requirement packaging/requirements-build.lock
 fi
 
@@ -33,4 +33,4 @@ git ls-files -z -- "${sources[@]}" | tar --create --null --files-from - \
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct -- "${sources[@]}")}
 export SOURCE_DATE_EPOCH
 cd "$temp/sources"
-"$PYTHON" -m hatchling build --target wheel --directory "$folder" >/dev/null
+"$EFLEX_WHEEL_PYTHON" -m hatchling build --target wheel --directory "$folder" >/dev/null

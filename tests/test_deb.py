@@ -154,12 +154,14 @@ def test_services_of_more_banks_and_drop_ins_start_the_program_of_the_package(
 ):
     units = by_install_sh / UNITS
     barn, drop_in = units / "eflexcan2mqtt-barn.service", units / "eflexcan2mqtt.service.d/own.conf"
-    for own in (barn, drop_in):
-        write(own, f"[Service]\nExecStart={OLD_PROGRAM} --config /etc/own.ini\n")
+    write(barn, f"[Service]\nExecStart = {OLD_PROGRAM} --config /etc/own.ini\n")
+    twice = "[Service]\nExecStartPre=sh -c '{0} check || {0} check'\n"
+    write(drop_in, twice.format(OLD_PROGRAM))
     said = script("postinst", "configure")
+    assert barn.read_text() == f"[Service]\nExecStart = {NEW_PROGRAM} --config /etc/own.ini\n"
+    assert drop_in.read_text() == twice.format(NEW_PROGRAM)
     for own in (barn, drop_in):
-        assert own.read_text() == f"[Service]\nExecStart={NEW_PROGRAM} --config /etc/own.ini\n"
-        assert f" /{own.relative_to(by_install_sh)}" in said.split("now start ")[1]
+        assert f" /{own.relative_to(by_install_sh)}" in said.split("these now use ")[1]
 
 
 def test_what_the_owner_made_of_the_package_is_not_taken_for_an_installation(root, script):

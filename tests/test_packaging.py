@@ -62,7 +62,7 @@ def make_wheel(folder, version=__version__):
         subprocess.run(["git", *arguments], cwd=checkout, check=True, capture_output=True)
     subprocess.run(
         [checkout / "packaging/wheel.sh", folder],
-        env={**os.environ, "PYTHON": sys.executable, "SOURCE_DATE_EPOCH": "1700000000"},
+        env={**os.environ, "EFLEX_WHEEL_PYTHON": sys.executable, "SOURCE_DATE_EPOCH": "1700000000"},
         check=True,
     )
     [wheel] = folder.glob("*.whl")

@@ -93,10 +93,11 @@ def read(folder: Path) -> Beat | None:
         if lock is not None:
             os.close(lock)
             return None
-        at, _, status = (folder / _NAME).read_text().partition("\n")
-    except FileNotFoundError:
+        at, _, status = (folder / _NAME).read_text(errors="replace").partition("\n")
+        age = time.monotonic() - float(at)
+    except (FileNotFoundError, ValueError):
         return None
-    return Beat(time.monotonic() - float(at), status)
+    return Beat(age, status) if age >= 0 else None
 
 
 def _locked(folder: Path, kind: int) -> int | None:

@@ -23,6 +23,9 @@ _NEEDS = {
     "tls_key": "tls_cert",
     "tls_insecure": "tls",
 }
+_EITHER = ("password", "password_file")
+"""Of these, one is enough: that of a variable takes the place of the other in the INI."""
+
 _FILES = ("password_file", "tls_ca", "tls_cert", "tls_key")
 
 Found: TypeAlias = dict[tuple[str, str], tuple[Place, Any]]
@@ -33,6 +36,12 @@ Values: TypeAlias = dict[str, dict[str, Any]]
 
 _Wrong: TypeAlias = tuple[str, str, str]
 """section, key and what is wrong"""
+
+
+def replaced_by(variables: Found) -> set[tuple[str, str]]:
+    """The settings of the INI that do not count beside those of variables."""
+    either = {(section, other) for section, key in variables if key in _EITHER for other in _EITHER}
+    return {*variables, *either}
 
 
 def by_section(found: Found) -> Values:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from . import can_options, environment, ini, parsers, secrets
-from .complete import Found, by_section, complete, take_apart
+from .complete import Found, by_section, complete, replaced_by, take_apart
 from .given import Complaint, Place, Setting
 from .schema import SECTIONS, Can, Config
 from .schema import settings as settings_of
@@ -59,7 +59,8 @@ def load(
     winning: Found = {}
     complaints += _read(ours, interface, winning)
     # A line that is replaced goes before its URL is taken apart: nothing of it is left.
-    found = {key: each for key, each in found.items() if key not in winning}
+    replaced = replaced_by(winning)
+    found = {key: each for key, each in found.items() if key not in replaced}
     for each in (found, winning):
         complaints += take_apart(each)
     found |= winning

@@ -21,8 +21,8 @@ def failed(config: Can, reason: str) -> str:
         case words if words == _DOWN:
             remedy = (
                 f"Start it: `sudo ip link set {config.channel} up type can "
-                f"bitrate {config.bitrate} restart-ms 100 listen-only on`; README, step 3, says "
-                "when not to listen only."
+                f"bitrate {config.bitrate} restart-ms 100 listen-only on`; "
+                "docs/install.md, step 2, says when not to listen only."
             )
         case _:
             remedy = "Check the adapter, and [can] in the INI; it is tried again and again."

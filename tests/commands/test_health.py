@@ -53,6 +53,18 @@ def test_it_needs_no_broker_and_no_bus_and_says_how_they_are(
     seen("health: the program does not run", done.stderr)
 
 
+@pytest.mark.parametrize("content", [b"", b"text", b"\xff\xfe\n", b"nan\nok", b"9e99\nok"])
+def test_a_file_that_no_program_of_ours_wrote_is_no_pulse(folder, content):
+    """Also while another process has the folder, as the program that runs has it."""
+    pulse = Pulse(folder)
+    pulse.beat("ok")
+    (folder / "pulse").write_bytes(content)
+    found = health(folder)
+    pulse.end()
+    assert not found.good
+    assert "no eflexcan2mqtt runs" in found.text
+
+
 def test_a_killed_program_is_not_alive(start, environment, folder):
     process = start(*SIMULATOR, env=environment, stdout=subprocess.DEVNULL)
     wait_until(lambda: health(folder).good)

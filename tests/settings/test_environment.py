@@ -141,11 +141,20 @@ def test_variables_that_disagree_are_both_named():
     ]
 
 
-def test_a_password_of_each_kind_is_one_too_many_and_both_places_are_named(write, tmp_path):
-    (tmp_path / "secret").write_text("geheim")
+def test_a_password_takes_the_place_of_the_file_of_the_ini_and_the_other_way_round(write, tmp_path):
+    (tmp_path / "secret").write_text("of the file")
     ini = write("[mqtt]\nusername = me\npassword_file = secret\n")
-    assert wrong(ini, MQTT_PASSWORD="geheim2") == [
-        "x.ini:3: [mqtt] password_file: expected either password (MQTT_PASSWORD) or "
+    assert loaded(ini, MQTT_PASSWORD="of the variable").mqtt.password == "of the variable"
+    ini = write("[mqtt]\nusername = me\npassword = of the line\n")
+    file = str(tmp_path / "secret")
+    assert loaded(ini, MQTT_PASSWORD_FILE=file).mqtt.password == "of the file"
+
+
+def test_two_variables_with_a_password_are_one_too_many_and_both_are_named(tmp_path):
+    (tmp_path / "secret").write_text("geheim")
+    variables = {"MQTT_PASSWORD": "geheim2", "MQTT_PASSWORD_FILE": str(tmp_path / "secret")}
+    assert wrong(MQTT_USERNAME="me", **variables) == [
+        "MQTT_PASSWORD_FILE: [mqtt] password_file: expected either password (MQTT_PASSWORD) or "
         "password_file, not both"
     ]
 

@@ -106,7 +106,7 @@ class Machine:
         """The emulator's process on the host."""
         return self._process.pid
 
-    def run(self, command: str, timeout: float = 30.0, check: bool = True) -> Result:
+    def run(self, command: str, timeout: float = 60.0, check: bool = True) -> Result:
         """Run it through bash, as root, for ``timeout`` seconds at most.
 
         With ``check``, raises CommandError unless the status is 0.

@@ -155,7 +155,7 @@ def test_bring_up_without_the_privilege_says_how_to_give_it(app):
 
 
 def test_with_the_privilege_can0_is_up_and_the_owners_broker_is_taken(app):
-    """As the README brings it up.  The Supervisor's broker would lead nowhere."""
+    """As docs/install.md brings it up.  The Supervisor's broker would lead nowhere."""
     configure(app, OWN, {**SERVICE, "host": "192.0.2.1"})
     try:
         app.run(f"{RUN} --detach {NAMED} --cap-add NET_ADMIN {IMAGE}", timeout=PODMAN_S)

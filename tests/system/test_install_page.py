@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.bank import CAPTURES
 
+from .podman import ask_nobody
 from .service import FEED
 
 HOME = Path(__file__).parents[2]
@@ -72,8 +73,10 @@ class Reader:
 
 
 @pytest.fixture(scope="module")
-def reader(machine):
-    """With frames on can0, and a broker that the page has set up."""
+def reader(bank):
+    """With frames on can0, and a broker that the page has set up instead of that of other tests."""
+    machine = bank.machine
+    machine.run("systemctl stop mosquitto; rm /etc/mosquitto/conf.d/test.conf", timeout=60)
     (machine.share / "nano").write_text(EDITOR)
     machine.run(
         "useradd --create-home --shell /bin/bash reader && mkdir ~reader/release && "
@@ -82,7 +85,7 @@ def reader(machine):
         "ip link set can1 up type can bitrate 250000 restart-ms 100"
     )
     for file in RELEASE.iterdir():
-        if re.search(r"_(amd64\.deb|x86_64\.tgz)$", file.name):
+        if re.search(r"_amd64\.deb$|_x86_64\.tgz$|^SHA256SUMS$", file.name):
             machine.run(f"cp {machine.put(file)} ~reader/release/", timeout=60)
     machine.run("chown -R reader: ~reader")
     script, log = machine.put(FEED), machine.put(CAPTURES / "documented_example.log")
@@ -95,13 +98,14 @@ def reader(machine):
     yield found
     machine.stop("feed")
     machine.run(
-        "systemctl stop mosquitto; rm -f /etc/mosquitto/conf.d/network.conf "
-        "/etc/mosquitto/passwords /etc/systemd/network/80-can0.network /usr/local/bin/nano; "
+        "rm -f /etc/mosquitto/conf.d/network.conf /etc/mosquitto/passwords"
+        " /etc/systemd/network/80-can0.network /usr/local/bin/nano; "
         "systemctl restart systemd-networkd; ip link set can0 down; ip link set can1 down; "
         "userdel --remove reader; rm /etc/sudoers.d/reader",
         check=False,
         timeout=60,
     )
+    ask_nobody(machine)
 
 
 def arrays_come(reader):

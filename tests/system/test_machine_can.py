@@ -1,4 +1,4 @@
-"""The emulated CAN controllers behave as real ones, and the README's commands are good for them."""
+"""The emulated CAN controllers behave as real ones, also for the commands of docs/install.md."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from .busoff import bus_off
 
 pytestmark = pytest.mark.usefixtures("timed")
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-UP = re.search(r"sudo ip link set can0 (.*restart-ms.*)", README)[1]
-LISTEN_ONLY = re.search(r"sudo ip link set can0 (.*listen-only on)", README)[1]
+PAGE = (Path(__file__).parents[2] / "docs" / "install.md").read_text()
+UP = re.search(r"sudo ip link set can0 (.*restart-ms.*)", PAGE)[1]
+LISTEN_ONLY = re.search(r"sudo ip link set can0 (.*listen-only on)", PAGE)[1]
 # It stays with the interface until it is switched off.
 LISTEN_ONLY_OFF = "ip link set can0 down; ip link set can0 type can bitrate 250000 listen-only off"
 # Several tests in ten seconds are more starts than systemd allows by itself.
 RESTART_NETWORKD = "systemctl reset-failed systemd-networkd; systemctl restart systemd-networkd"
 NETWORKD_FILE = "/etc/systemd/network/80-can0.network"
-NETWORKD = re.search(rf"{NETWORKD_FILE}`:\n\n```ini\n(.*?)```", README, re.DOTALL)[1]
+NETWORKD = re.search(rf"{NETWORKD_FILE}`:\n\n```ini\n(.*?)```", PAGE, re.DOTALL)[1]
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def bus(machine: Machine) -> Iterator[Machine]:
 
 @pytest.fixture
 def networkd(machine: Machine) -> Iterator[Machine]:
-    """systemd-networkd with the README's file for can0, as it stands there."""
+    """systemd-networkd with the file for can0 of docs/install.md, as it stands there."""
     machine.run("ip link set can0 down")
     machine.run(f"printf {NETWORKD!r} >{NETWORKD_FILE} && {RESTART_NETWORKD}")
     yield machine

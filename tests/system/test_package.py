@@ -199,10 +199,11 @@ def test_it_takes_over_version_1_2_0_and_loses_no_array_of_an_outage(bank, tmp_p
     """install.sh has installed it where the package had been removed, but not purged."""
     machine = bank.machine
     machine.put(old_release("1.2.0", tmp_path), "1.2.0")
-    machine.run("cd /share/1.2.0 && ./install.sh", timeout=90)
+    machine.run("cd /share/1.2.0 && ./install.sh", timeout=180)
     machine.run(
         f"mkdir -p {UNIT}.d && printf '[Service]\\nEnvironment=OWN=yes\\n' > {UNIT}.d/own.conf && "
-        "systemctl daemon-reload"
+        "systemctl daemon-reload",
+        timeout=90,
     )
     bank.configure(mqtt__fields="documented")
     bank.start()
@@ -223,7 +224,7 @@ def test_it_takes_over_version_1_2_0_and_loses_no_array_of_an_outage(bank, tmp_p
     machine.run("systemctl start mosquitto", timeout=60)
     bank.wait_arrays(before + len(expected))
     assert without_time(bank.arrays(before)) == without_time(expected)
-    machine.run(f"rm -r {UNIT}.d && systemctl daemon-reload")
+    machine.run(f"rm -r {UNIT}.d && systemctl daemon-reload", timeout=90)
 
 
 def test_an_upgrade_keeps_the_ini_and_restarts_what_runs(bank, tmp_path):

@@ -65,7 +65,7 @@ def test_a_serial_adapter_may_be_pulled_and_plugged_in_again(on_a_serial_adapter
     bank, machine = on_a_serial_adapter, on_a_serial_adapter.machine
     folder = machine.put(EXAMPLE).rpartition("/")[0]
     mark = bank.mark()
-    machine.run(f"set -e; cd {folder}; " + "; ".join(INSTALL), timeout=60)
+    machine.run(f"set -e; cd {folder}; " + "; ".join(INSTALL), timeout=120)
     bank.wait_logged("retrying until it works", mark)
     for _ in range(2):
         before, mark = len(bank.arrays()), bank.mark()

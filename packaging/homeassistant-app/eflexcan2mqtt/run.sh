@@ -51,7 +51,7 @@ ask_supervisor() {
   hand_over mqtt_port "$(service port)"
   hand_over mqtt_tls "$(service ssl)"
   # User and password belong together.
-  [[ -v EFLEXCAN2MQTT_MQTT_USERNAME ]] || {
+  [[ -v EFLEXCAN2MQTT_MQTT_USERNAME || -v EFLEXCAN2MQTT_MQTT_PASSWORD_FILE ]] || {
     hand_over mqtt_username "$(service username)"
     hand_over mqtt_password "$(service password)"
   }
@@ -80,12 +80,15 @@ while IFS= read -r -d '' pair; do
 done < <(jq --raw-output0 'to_entries[] | select(.value | type == "object") | .key as $section
   | .value | to_entries[] | select(.value != null)
   | "\($section)_\(.key)=\(.value)"' "$OPTIONS")
+# What reads the options ends unseen there.
+wait $! || die "$OPTIONS: an option cannot be read; the line above says why"
 [[ -v EFLEXCAN2MQTT_MQTT_HOSTNAME ]] || ask_supervisor
-bring_up "$(option .bring_up)"
 
 groups=--clear-groups
 adapter=$(option .serial_adapter)
-if [ -n "$adapter" ]; then
+if [ -z "$adapter" ]; then
+  bring_up "$(option .bring_up)"
+else
   export EFLEXCAN2MQTT_CAN_INTERFACE=slcan EFLEXCAN2MQTT_CAN_CHANNEL=$adapter
   groups=--groups=$(stat --dereference --format=%g "$adapter") \
     || die "$adapter: no such device; connect the adapter, and start the app again"
