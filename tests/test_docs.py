@@ -159,5 +159,11 @@ def test_the_loop_that_writes_a_capture_has_every_stage(stage):
     assert stage in loop[1].split()
 
 
+@pytest.mark.parametrize("page", [README, INSTALL], ids=lambda page: page.name)
+def test_the_files_that_a_page_names_are_of_this_version(page):
+    named = re.findall(r"eflexcan2mqtt[_-](\d+\.\d+\.\d+)", page.read_text())
+    assert set(named) == {__version__}
+
+
 def test_the_change_log_tells_of_this_version():
     assert f"## {__version__}" in (HOME / "CHANGELOG.md").read_text()
