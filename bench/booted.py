@@ -14,6 +14,8 @@ from tests.support.machine import Machine
 
 CAN = "can0"
 """Its virtual interface, named as the shipped INI has it."""
+SUITE = "bookworm"
+"""Its Python is that of the release, so that both sides of a ratio have the same."""
 GUEST = Path(__file__).parent / "guest"
 """What runs inside."""
 PYTHON_CAN = ("python-can", "typing-extensions", "packaging", "wrapt")
@@ -24,7 +26,7 @@ PYTHON_CAN = ("python-can", "typing-extensions", "packaging", "wrapt")
 def booted() -> Iterator[Machine]:
     """The machine, with the interface up."""
     with tempfile.TemporaryDirectory() as folder:
-        machine = Machine(system.image(), Path(folder))
+        machine = Machine(system.image(SUITE), Path(folder))
         try:
             # The can0 that it has is an emulated controller, which takes twenty frames a second.
             machine.run(

@@ -7,6 +7,7 @@ The machine has no network, and its disk forgets everything at the end.
 from __future__ import annotations
 
 import json
+import os
 import queue
 import shlex
 import shutil
@@ -31,10 +32,11 @@ GRACE_S = 20.0
 TAIL_LINES = 40
 
 
-def image() -> Path:
-    """The folder of the disk image; made first if there is none of this recipe."""
+def image(suite: str = os.environ.get("EFLEX_SYSTEM_SUITE", "trixie")) -> Path:
+    """The folder of the disk image of a Debian; made first if there is none of this recipe."""
     made = subprocess.run(
         [Path(__file__).with_name("image.sh")],
+        env={**os.environ, "EFLEX_SYSTEM_SUITE": suite},
         stdout=subprocess.PIPE,
         text=True,
         timeout=IMAGE_S,

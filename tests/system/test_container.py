@@ -162,7 +162,7 @@ def test_sigterm_ends_it_with_a_farewell(container):
 def test_an_unknown_variable_is_a_complaint(container):
     """As a mistake in the INI: status 78."""
     ended = container.run(
-        f"podman run --rm --env EFLEXCAN2MQTT_MQTT_HOSTNAM=broker {IMAGE}",
+        f"podman run --rm --network none --env EFLEXCAN2MQTT_MQTT_HOSTNAM=broker {IMAGE}",
         timeout=PODMAN_S,
         check=False,
     )
