@@ -40,7 +40,7 @@ def wait_for_listener(machine: Machine, interface: str) -> None:
 
 def pid(machine: Machine) -> int:
     """The program's process, as the host sees it."""
-    return int(machine.run("pgrep -x eflexcan2mqtt").stdout)
+    return int(machine.run("pgrep --oldest -x eflexcan2mqtt").stdout)
 
 
 def of_process(machine: Machine, number: int, field: str) -> list[str]:
