@@ -25,11 +25,8 @@ freeze() {
   inside "$root" find frozen -name '*.cpython-*.so' -exec strip --strip-unneeded {} +
 }
 
-# Of what is released: committing the release, or a test, changes nothing in it.
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(
-  git log -1 --format=%ct -- main.py eflexcan2mqtt pyproject.toml packaging "${LOCKS[@]}" \
-    "${RELEASE_FILES[@]}" "${PAGES[@]}"
-)}
+# When the version was raised: committing the release, a test or a recipe changes nothing in it.
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct -- eflexcan2mqtt/__init__.py)}
 export SOURCE_DATE_EPOCH
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' eflexcan2mqtt/__init__.py)
 

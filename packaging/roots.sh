@@ -70,10 +70,11 @@ inside() {
     PYTHONHASHSEED=1 SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH:-0}" "$@"
 }
 
-# The apt sources of a suite.
+# The apt sources of a suite; those of Debian as it was released, if AS_RELEASED is set.
 sources() {
   local signed="[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]"
   echo "deb $signed http://deb.debian.org/debian $1 main"
+  [ -z "${AS_RELEASED-}" ] || return 0
   echo "deb $signed http://deb.debian.org/debian $1-updates main"
   [[ " ${EFLEX_DIST_NO_SECURITY-} " = *" $arch "* ]] \
     || echo "deb $signed http://deb.debian.org/debian-security $1-security main"
