@@ -7,19 +7,15 @@ The flags of 1.2 (``--check`` and others) stay as other names of the commands.
 from __future__ import annotations
 
 import argparse
-import math
-import re
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
+from . import option_texts
 from .options import Anonymize, Check, Command, Forget, Health, Run, Version
-from .protocol.bank import BANK
 from .protocol.fields import STAGES
-from .protocol.values import Serial
 from .sinks import MQTT, OUTPUTS
-from .sources import BUS, DEFAULT_BATTERIES, EARLIEST, LATEST, RECORDING, Input, parse_input
+from .sources import BUS, DEFAULT_BATTERIES, RECORDING, Input
 
 PROGRAM = "eflexcan2mqtt"
 
@@ -114,7 +110,7 @@ def _run(aliases: bool) -> argparse.ArgumentParser:
     made.add_argument(
         "--speed",
         metavar="X",
-        type=_speed,
+        type=option_texts.speed,
         help="pace of a recording or of the simulator: 1 as recorded, 10 ten times as fast, 0 "
         "without waiting (default: 0 for a recording from a pipe or to "
         f"{', '.join(name for name, each in OUTPUTS.items() if each.piped)}, else 1)",
@@ -164,7 +160,7 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input",
         metavar="SOURCE",
-        type=_source,
+        type=option_texts.source,
         default=Input(BUS, ""),
         help="can[:CHANNEL] (default: the bus in [can]) | simulator[:N] (N batteries, default "
         f"{DEFAULT_BATTERIES}) | FILE | - : a recording by candump, python-can or SavvyCAN",
@@ -172,7 +168,7 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--end",
         metavar="TIME",
-        type=_end,
+        type=option_texts.end,
         help="when the last frame of a recording came, if its times are relative: local time as "
         "'2024-05-17 23:05:39', another one with Z or +02:00 behind, or seconds since 1970",
     )
@@ -191,7 +187,7 @@ def _add_battery(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         name,
         metavar="BATTERY_ID",
-        type=_battery,
+        type=option_texts.battery,
         help="the serial number of the battery, or 'bank' for the bank as a whole",
     )
 
@@ -200,7 +196,7 @@ def _add_aliases(parser: argparse.ArgumentParser) -> None:
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--check", action="store_true", help="as the command check")
     group.add_argument(
-        "--forget", metavar="BATTERY_ID", type=_battery, help="as the command forget"
+        "--forget", metavar="BATTERY_ID", type=option_texts.battery, help="as the command forget"
     )
     group.add_argument(
         "--anonymize",
@@ -211,52 +207,8 @@ def _add_aliases(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _source(text: str) -> Input:
-    try:
-        return parse_input(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _end(text: str) -> float:
-    try:
-        # Python 3.10 does not know Z.
-        date = datetime.fromisoformat(re.sub("[Zz]$", "+00:00", text.strip()))
-        seconds = date.timestamp()
-    except (ValueError, OverflowError, OSError):
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = math.nan
-    if not EARLIEST <= seconds <= LATEST:
-        raise argparse.ArgumentTypeError(
-            f"'{text}': expected a time such as '2024-05-17 23:05:39', '2024-05-17T21:05:39Z' or "
-            "1715987139, from 1990 to 2100"
-        )
-    return seconds
-
-
 def _end_of(parser: argparse.ArgumentParser, found: argparse.Namespace) -> float | None:
     if found.end is not None and found.input.kind != RECORDING:
         parser.error("--end is for a recording: --input FILE")
     end: float | None = found.end
     return end
-
-
-def _battery(text: str) -> str:
-    if text != BANK:
-        try:
-            Serial().encode(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-    return text
-
-
-def _speed(text: str) -> float:
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = math.nan
-    if not 0 <= speed < math.inf:
-        raise argparse.ArgumentTypeError(f"'{text}': expected a number, 0 or more")
-    return speed

@@ -32,6 +32,7 @@ inside() {
   unshare --mount --pid --fork --kill-child sh -euc '
     mount --rbind /dev "$1/dev"
     mount -t proc proc "$1/proc"
+    mount -t sysfs sys "$1/sys"
     exec chroot "$@"' sh "$tree" \
     env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INDEX=1 PIP_FIND_LINKS=/root/wheels "$@"
