@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -23,6 +24,9 @@ def old_release(version: str, folder: Path) -> Path:
     dist/ holds the current release only, and git its predecessors.  Raises LookupError if the
     history has no such release, or not all of it is here.
     """
+    current = HOME / "dist" / f"{TARBALL}.tgz"
+    if current.exists() and _version(_unpacked(current.read_bytes(), folder)) == version:
+        return folder / TARBALL
     shallow = _git("rev-parse", "--is-shallow-repository").strip() == b"true"
     found = _git(
         "log", "-1", "--format=%H", "--fixed-strings", f"--grep=Add the release {version}:"
@@ -30,10 +34,18 @@ def old_release(version: str, folder: Path) -> Path:
     if not (commit := found.decode().strip()):
         remedy = "run `git fetch --unshallow`" if shallow else "no commit adds it to dist/"
         raise LookupError(f"the history of {HOME} has no release {version}: {remedy}")
-    archive = _git("show", f"{commit}:dist/{TARBALL}.tgz")
+    shutil.rmtree(folder / TARBALL, ignore_errors=True)
+    return _unpacked(_git("show", f"{commit}:dist/{TARBALL}.tgz"), folder)
+
+
+def _unpacked(archive: bytes, folder: Path) -> Path:
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         tar.extractall(folder, filter="data")
     return folder / TARBALL
+
+
+def _version(release: Path) -> str:
+    return (release / "VERSION").read_text().split()[0]
 
 
 def _git(*arguments: str) -> bytes:
