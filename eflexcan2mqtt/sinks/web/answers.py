@@ -68,8 +68,10 @@ class Answer(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         names, password = self.server.names, self.server.password
-        # A health check may come without a name, a browser never does.
-        if not all(map(names.allow, self.headers.get_all("Host", []))):
+        # A health check may come without a name, a browser never does.  Those of HTTP/0.9 have no
+        # headers, and from Python 3.14 on these are a plain dict.
+        hosts = [value for name, value in self.headers.items() if name.lower() == "host"]
+        if not all(map(names.allow, hosts)):
             self._send(HTTPStatus.MISDIRECTED_REQUEST, PLAIN, names.refusal())
             return
         if not password.allow(self.headers.get("Authorization", "")):
