@@ -37,11 +37,15 @@ EXIT_STATUSES = {
 def main(arguments: list[str] | None = None) -> int:
     """Run; return the exit status."""
     streams.make_usable()
+    stop = Stop()
     try:
         try:
-            status = _run(parse(arguments))
+            status = _run(parse(arguments), stop)
         except SystemExit as end:  # of argparse, which has printed what there is to say
             status = int(end.code or ENDED)
+        if stop.requested:
+            # Only what a reader that stands still has not taken is left.
+            _discard_output()
         sys.stdout.flush()
     except ConfigError as error:
         if logging.root.handlers:  # found while running
@@ -67,12 +71,15 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         return status
     # The rest of the output would be written at exit: nobody can read it.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    _discard_output()
     return status
 
 
-def _run(command: Command) -> int:
-    stop = Stop()
+def _discard_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _run(command: Command, stop: Stop) -> int:
     stop.install()
     match command:
         case Run():
