@@ -77,6 +77,17 @@ def test_the_unit_is_closed_and_says_how_it_is(bank):
     assert re.search(r"3 batteries, \d+ cycles, broker connected, 0 arrays waiting", status)
 
 
+def test_health_sees_it_from_outside_and_sees_it_end(bank):
+    command = "/usr/local/bin/eflexcan2mqtt/eflexcan2mqtt health"
+    for user in ("root", "nobody"):
+        said = bank.machine.run(f"cd / && runuser -u {user} -- {command}").stdout
+        assert re.match(r"runs: 3 batteries, \d+ cycles, broker connected", said), said
+    bank.stop()
+    ended = bank.machine.run(f"cd / && {command}", check=False)
+    assert (ended.status, "no eflexcan2mqtt runs" in ended.stderr) == (1, True), ended
+    bank.start()
+
+
 def test_its_log_lines_have_the_priorities_and_no_times_of_their_own(bank):
     shown = bank.machine.run(
         f"journalctl --sync; journalctl -t {SERVICE} -o json --no-pager | tail -3"
