@@ -20,6 +20,8 @@ GUEST = Path(__file__).parent / "guest"
 """What runs inside."""
 PYTHON_CAN = ("python-can", "typing-extensions", "packaging", "wrapt")
 """The package and what it needs."""
+TO_SPARE = 0.2
+"""Of a core, while the original's way follows."""
 
 
 @contextmanager
@@ -58,3 +60,12 @@ def put_program(machine: Machine, name: str, *paths: Path, packages: tuple[str, 
             shutil.copy(path, folder)
     machine.run(f"cp -r /share/{name} /root/{name}", timeout=120)
     return f"/root/{name}"
+
+
+def followed(core: float, pace: float, most: float) -> float:
+    """The pace of a quick run: what the original's way follows on this machine, ``most`` at most.
+
+    It took so much of a ``core`` at ``pace``.  A machine that has no time left loses frames,
+    whatever reads them: nothing can be judged there, and its other users are no fault of ours.
+    """
+    return max(pace, min(most, pace * (1 - TO_SPARE) / core))
