@@ -5,57 +5,37 @@
 #   sudo packaging/container.sh container ARCHIVE            packaging/Containerfile
 #   sudo packaging/container.sh homeassistant-app ARCHIVE    packaging/homeassistant-app
 #
-# The .deb of this machine's architecture comes from dist, or from $EFLEX_DIST_OUT.  The Debian is
-# kept for a week in ${EFLEX_SYSTEM_CACHE:-~/.cache/eflexcan2mqtt}.
+# The .deb of this machine's architecture comes from dist, or from $EFLEX_DIST_OUT.
 set -euo pipefail
-umask 022
+[ $# = 2 ] || { sed -n '5,6s/^# *//p' "$0" >&2 && exit 2; }
+set -- "$1" "$(realpath -m "$2")"
+cd "$(dirname "$0")/.."
+. packaging/roots.sh
+prepare packaging/container.sh "$@"
 
-BASE_DAYS=7
-# What both recipes install is there already, so they find nothing to download.
-INCLUDED=ca-certificates,curl,iproute2,jq
-
-die() {
-  printf 'packaging/container.sh: %s\n' "$*" >&2
-  exit 1
-}
-
-# A Debian 13 as small as the slim image, as an archive.
-make_base() {
+# As small as the slim image.  What both recipes install is there already, so they find nothing to
+# download.
+slim_root() {
+  say "making a $2"
   # shellcheck disable=SC2016  # mmdebstrap sets $1 of its hooks
-  mmdebstrap --quiet --variant=minbase --mode=root --include="$INCLUDED" \
+  debian "$2" "$1" --variant=minbase --include=ca-certificates,curl,iproute2,jq \
     --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' \
     --aptopt='Acquire::Languages "none"' \
-    --aptopt='Acquire::Check-Valid-Until "false"' \
     --aptopt='Dir::Cache::pkgcache ""' --aptopt='Dir::Cache::srcpkgcache ""' \
-    --customize-hook='rm -rf "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/*' \
-    trixie "$temp/base.tar"
-  mv "$temp/base.tar" "$1"
+    --customize-hook='rm -rf "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/*'
 }
 
-cd "$(dirname "$0")/.."
-[ $# = 2 ] || die "expected 'container' or 'homeassistant-app', and the archive to write"
-[ "$(id -u)" = 0 ] || die "must be run as root (a Debian tree has owners); try sudo"
-for tool in buildah mmdebstrap; do
-  command -v $tool >/dev/null || die "no $tool; apt install buildah mmdebstrap"
+[ -n "$(command -v buildah)" ] || die "no buildah; apt install buildah"
+kind=$1 archive=$2
+for arch in "${!DEBIAN[@]}"; do
+  [ "${DEBIAN[$arch]}" != "$(dpkg --print-architecture)" ] || break
 done
-kind=$1 archive=$(realpath -m "$2")
-debs=$(realpath -m "${EFLEX_DIST_OUT:-dist}")
-cache=${EFLEX_SYSTEM_CACHE:-$HOME/.cache/eflexcan2mqtt}
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' eflexcan2mqtt/__init__.py)
-architecture=$(dpkg --print-architecture)
-deb=$debs/eflexcan2mqtt_${version}_$architecture.deb
-[ -e "$deb" ] || die "no $deb; packaging/build.sh and packaging/deb.sh make it"
-
-mkdir -p "$cache"
-temp=$(mktemp --directory "$cache/container-building.XXXXXX")
-trap 'rm -rf --one-file-system "$temp"' EXIT
-trap 'exit 1' INT TERM HUP
-find "$cache" -maxdepth 1 -name 'debian-slim-*' -mtime "+$BASE_DAYS" -delete
-recipe=$({ declare -f make_base; echo "$INCLUDED"; } | sha256sum)
-base=$cache/debian-slim-${recipe:0:16}.tar
-[ -e "$base" ] || make_base "$base"
+deb=$(realpath -m "${EFLEX_DIST_OUT:-dist}/eflexcan2mqtt_${version}_${DEBIAN[$arch]}.deb")
+[ -e "$deb" ] || die "no $deb; packaging/build.sh makes it"
+have_archive slim_root trixie
 
 # A store of its own: the images of this machine's owner are none of our business.
 in_store() {
@@ -83,7 +63,7 @@ case $kind in
   *) die "'$kind' is neither container nor homeassistant-app" ;;
 esac
 mkdir "$temp/base"
-ln "$base" "$temp/base/base.tar"
+ln "$cached" "$temp/base/base.tar"
 printf 'FROM scratch\nADD base.tar /\n' >"$temp/base/Containerfile"
 in_store bud --quiet --isolation chroot --tag localhost/base --file "$temp/base/Containerfile" \
   "$temp/base"

@@ -112,11 +112,10 @@ building_root() {
     --no-deps "${LOCKS[@]/#/--requirement=}"
 }
 
-# Unpack a root, made by a function above from what its remaining arguments are:
-# unpack FOLDER MAKER [SUITE].
-unpack() {
-  local root=$1 cached recipe
-  shift
+# Have the archive of a root in $cached, made by a function that gets its folder and SUITE:
+# have_archive MAKER [SUITE].
+have_archive() {
+  local recipe
   emulate
   recipe=$({
     declare -f debian "$1"
@@ -131,6 +130,12 @@ unpack() {
     mv "$temp/new-root.tar" "$cached"
     rm -r --one-file-system "$temp/new-root"
   fi
-  mkdir -p "$root"
-  tar --extract --numeric-owner --file "$cached" --directory "$root"
+}
+
+# Unpack a root: unpack FOLDER MAKER [SUITE].
+unpack() {
+  local cached
+  have_archive "${@:2}"
+  mkdir -p "$1"
+  tar --extract --numeric-owner --file "$cached" --directory "$1"
 }

@@ -25,7 +25,7 @@ def archive(kind: str, release: Path) -> Path:
     cache = Path(os.environ.get("EFLEX_SYSTEM_CACHE", Path.home() / ".cache" / "eflexcan2mqtt"))
     (deb,) = release.glob("eflexcan2mqtt_*_amd64.deb")
     digest = hashlib.sha256(deb.read_bytes())
-    for name in ("container.sh", *RECIPES[kind]):
+    for name in ("container.sh", "roots.sh", *RECIPES[kind]):
         digest.update((PACKAGING / name).read_bytes())
     made = cache / f"{kind}-{digest.hexdigest()[:16]}.tar"
     if not made.exists():
