@@ -87,6 +87,14 @@ class Bank:
         path = self.machine.put(log)
         self.machine.run(f"canplayer -I {path} vcan0=can0", timeout=timeout)
 
+    def decodes(self, log, ending=".json"):
+        """Play a log; a subscriber gets the arrays in the file beside it, but for their times."""
+        arrays = [json.loads(each) for each in log.with_suffix(ending).read_text().splitlines()]
+        before = len(self.arrays())
+        self.play(log)
+        self.wait_arrays(before + len(arrays))
+        assert without_time(self.arrays(before)) == without_time(arrays)
+
     def feed(self, interface="can1"):
         """Three batteries, cycle after cycle, evenly paced, as a job named feed."""
         script = self.machine.put(FEED)
