@@ -74,14 +74,18 @@ def test_speed_zero_simulates_without_waiting(start):
     assert last[0]["time"] - time.time() > 40
 
 
-def test_a_log_is_played_at_its_pace_if_told_to(run, tmp_path):
+@pytest.mark.parametrize(
+    ("count", "speed", "least", "below"),
+    [(3, "1", 2.0, 60.0), (60, "30", 2.0, 59.0), (60, "0", 0.0, 59.0)],
+)
+def test_a_log_is_played_at_its_pace_if_told_to(run, tmp_path, count, speed, least, below):
+    """A cycle takes about a second; a busy machine may need some more than it should."""
     path = tmp_path / "long.log"
-    path.write_text("".join(candump_line(f) for burst in cycles([1], 3) for f in burst))
-    for speed, seconds in (("1", 2.0), ("4", 0.5), ("0", 0.0)):
-        begun = time.monotonic()
-        done = run("--input", path, "--output", "json", "--speed", speed)
-        assert len(done.stdout.splitlines()) == 3
-        assert seconds <= time.monotonic() - begun < seconds + 1.5
+    path.write_text("".join(candump_line(f) for burst in cycles([1], count) for f in burst))
+    begun = time.monotonic()
+    done = run("--input", path, "--output", "json", "--speed", speed)
+    assert len(done.stdout.splitlines()) == count
+    assert least <= time.monotonic() - begun < below
 
 
 def test_json_alone_loads_neither_can_nor_paho(tmp_path):
