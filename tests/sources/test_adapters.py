@@ -120,19 +120,22 @@ def test_an_adapter_that_is_pulled_is_opened_again(adapter, events, caplog):
 
 def test_bursts_that_waited_keep_their_own_seconds(adapter, events):
     """Nobody read for five cycles; what came meanwhile is read at once."""
-    begun = time.time()
+    begun, late = time.time(), 0.0
     for cycle in range(6):
         time.sleep(max(begun + cycle * CYCLE_S - time.time(), 0))
+        late = max(late, time.time() - begun - cycle * CYCLE_S)
         adapter.send(sent(1))
         adapter.send(sent(2))
         if not cycle:
             next_frames(events, 36)
     found = next_frames(events, 5 * 36)
+    late += time.time() - begun - 5 * CYCLE_S
     arrays = published(found)
     assert [[each["battery_number"] for each in array] for array in arrays] == [[1, 2]] * 5
     for battery in (0x101, 0x102):
         came = [frame[2] for frame in found if frame[0] == battery and frame[1][0] == 1]
-        assert came == pytest.approx([begun + cycle * CYCLE_S for cycle in range(1, 6)], abs=0.3)
+        meant = [begun + cycle * CYCLE_S for cycle in range(1, 6)]
+        assert came == pytest.approx(meant, abs=0.3 + late)  # a busy machine keeps no pace
     assert all(frame[2] <= time.time() for frame in found)
 
 

@@ -89,6 +89,7 @@ adapter=$(option .serial_adapter)
 if [ -z "$adapter" ]; then
   bring_up "$(option .bring_up)"
 else
+  unset EFLEXCAN2MQTT_CAN_HOST EFLEXCAN2MQTT_CAN_PORT
   export EFLEXCAN2MQTT_CAN_INTERFACE=slcan EFLEXCAN2MQTT_CAN_CHANNEL=$adapter
   groups=--groups=$(stat --dereference --format=%g "$adapter") \
     || die "$adapter: no such device; connect the adapter, and start the app again"

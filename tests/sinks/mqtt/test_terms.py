@@ -193,7 +193,7 @@ def test_a_broker_that_takes_few_messages_at_once_loses_none_of_a_drain(
     sink = open_sink(network.port, version=version)
     publish(sink, *range(357))
     network.up()
-    assert drained(sink, 20)
+    assert drained(sink, 60)
     wait_until(lambda: len(subscriber.payloads()) >= 357)
     assert numbers(subscriber.payloads()) == list(range(357))
     assert sink.state.connections == 1
