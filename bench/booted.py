@@ -28,7 +28,7 @@ TO_SPARE = 0.2
 def booted() -> Iterator[Machine]:
     """The machine, with the interface up."""
     with tempfile.TemporaryDirectory() as folder:
-        machine = Machine(system.image(SUITE), Path(folder))
+        machine = system.boot(system.image(SUITE), Path(folder))
         try:
             # The can0 that it has is an emulated controller, which takes twenty frames a second.
             machine.run(

@@ -27,7 +27,7 @@ def image() -> Path:
 def machine(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     """A booted machine, the same for all tests: each leaves it as it found it."""
     started = time.monotonic()
-    booted = Machine(image, tmp_path_factory.mktemp("machine"))
+    booted = system.boot(image, tmp_path_factory.mktemp("machine"))
     print(f"boot: {time.monotonic() - started:.1f} s; console: {booted.console}")
     yield booted
     booted.close()
