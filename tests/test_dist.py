@@ -1,13 +1,10 @@
-"""dist/ (or the folder EFLEX_DIST_OUT) holds one whole release, with what the names promise."""
+"""dist/ holds one whole release, with what the names promise."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import shutil
 import subprocess
-import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -17,7 +14,7 @@ import pytest
 from .test_docs import links
 
 HOME = Path(__file__).parents[1]
-DIST = HOME / os.environ.get("EFLEX_DIST_OUT", "dist")
+DIST = HOME / "dist"
 MOST_BYTES = 12_000_000
 
 TARBALLS = [f"eflexcan2mqtt_{each}.tgz" for each in ("x86_64", "aarch64", "armhf")]
@@ -106,19 +103,3 @@ def test_it_has_the_licence_of_everything_inside(unpacked):
     assert {"python-can", "paho-mqtt", "pyserial", "msgpack", "rich", "pyinstaller"} < set(names)
     for name in names:
         assert any((folder / name).iterdir()), name
-
-
-def test_pages_keep_the_links_that_lead_somewhere_and_lose_the_others(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text("[a](page.md#a), [b](gone.md#b), [c](#c), [d](https://example.org/d)\n")
-    subprocess.run([sys.executable, HOME / "packaging/pages.py", tmp_path], check=True)
-    assert page.read_text() == "[a](page.md#a), b, [c](#c), [d](https://example.org/d)\n"
-
-
-def test_the_readme_of_a_release_still_links_the_pages_for_owners(tmp_path):
-    shutil.copy(HOME / "README.md", tmp_path)
-    shutil.copytree(HOME / "docs", tmp_path / "docs")
-    subprocess.run([sys.executable, HOME / "packaging/pages.py", tmp_path], check=True)
-    text = (tmp_path / "README.md").read_text()
-    assert "](docs/settings.md)" in text
-    assert "](CONTRIBUTING.md)" not in text
