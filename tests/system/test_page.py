@@ -99,6 +99,7 @@ def reader(bank):
     yield found
     machine.stop("feed")
     machine.run(
+        "systemctl stop eflexcan2mqtt; "  # runs if a test failed, and would disturb those to come
         "rm -f /etc/mosquitto/conf.d/network.conf /etc/mosquitto/passwords"
         " /etc/systemd/network/80-can0.network /usr/local/bin/nano; "
         "systemctl restart systemd-networkd; ip link set can0 down; ip link set can1 down; "
