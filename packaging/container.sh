@@ -5,7 +5,8 @@
 #   sudo packaging/container.sh container ARCHIVE            packaging/Containerfile
 #   sudo packaging/container.sh homeassistant-app ARCHIVE    packaging/homeassistant-app
 #
-# The .deb of this machine's architecture comes from dist, or from $EFLEX_DIST_OUT.
+# The .deb of this machine's architecture comes from dist, or from $EFLEX_DIST_OUT.  The Debian is
+# kept as roots.sh says.
 set -euo pipefail
 [ $# = 2 ] || { sed -n '5,6s/^# *//p' "$0" >&2 && exit 2; }
 set -- "$1" "$(realpath -m "$2")"
@@ -29,9 +30,11 @@ slim_root() {
 
 [ -n "$(command -v buildah)" ] || die "no buildah; apt install buildah"
 kind=$1 archive=$2
-for arch in "${!DEBIAN[@]}"; do
-  [ "${DEBIAN[$arch]}" != "$(dpkg --print-architecture)" ] || break
+arch=
+for each in "${!DEBIAN[@]}"; do
+  [ "${DEBIAN[$each]}" != "$(dpkg --print-architecture)" ] || arch=$each
 done
+[ -n "$arch" ] || die "there is no .deb for this machine, $(dpkg --print-architecture)"
 version=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' eflexcan2mqtt/__init__.py)
 deb=$(realpath -m "${EFLEX_DIST_OUT:-dist}/eflexcan2mqtt_${version}_${DEBIAN[$arch]}.deb")
 [ -e "$deb" ] || die "no $deb; packaging/build.sh makes it"
