@@ -139,7 +139,8 @@ def test_arrays_of_an_outage_survive_the_container(bank, container):
     time.sleep(4)  # the last cycle ends with 3 s of silence
     container.run(the_command("podman stop"), timeout=PODMAN_S)
     print(container.run(f"ls -ln {DATA}/spool").stdout)
-    ask_for_password(container, "solar", "the password", anonymous=True)
+    username = re.search(r"MQTT_USERNAME=(\S+)", SECRET_OPTIONS)[1]
+    ask_for_password(container, username, "the password", anonymous=True)
     options = SECRET_OPTIONS.strip().removesuffix("\\")
     container.run(f"rm {DATA}/eflexcan2mqtt.ini; {SECRET}{run_with(options)}", timeout=PODMAN_S)
     bank.wait_arrays(before + len(EXPECTED), timeout=120)
