@@ -20,7 +20,7 @@ from ..sinks.mqtt.happenings import CLOSED, LOST, MUTE, TLS, BrokerError
 from ..sinks.mqtt.shared import EMPTY
 from ..sources.simulated_bank import Bank
 from . import Caveat, Finding
-from .broker_trial import SMALL, STATUS, WILL, AloneError, Outcome, Trial
+from .broker_trial import SMALL, STATUS, WILL, AloneError, OustedError, Outcome, Trial
 from .listener import other_listener
 
 BROKER_S = 10.0
@@ -54,9 +54,14 @@ def _tried(config: Mqtt, trial: Trial, large: list[str]) -> list[Finding]:
     try:
         with conversation(config, "check", BROKER_S) as observer:
             trial.listen(observer)
-            return _findings(config, trial, observer, large)
-    except AloneError:
-        return [_alone(config)]
+            try:
+                return _findings(config, trial, observer, large)
+            except AloneError:
+                # Not by a new connection: a broker may not have seen yet that this one has ended.
+                return [_alone(config, observer)]
+    except OustedError:
+        with conversation(config, "check", ALONE_S) as only:
+            return [_alone(config, only)]
 
 
 def _findings(
@@ -111,15 +116,13 @@ def _refused(config: Mqtt, observer: Conversation) -> Finding | None:
     return None
 
 
-def _alone(config: Mqtt) -> Finding:
+def _alone(config: Mqtt, only: Conversation) -> Finding:
     """What can be said with one connection; raises BrokerError."""
-    untested = Caveat(
+    return _refused(config, only) or Caveat(
         True,
         "accepts us, but allows no second connection; the last will, and whether arrays arrive, "
         "could not be tested",
     )
-    with conversation(config, "check", ALONE_S) as only:
-        return _refused(config, only) or untested
 
 
 def _untested(config: Mqtt) -> Finding:

@@ -27,7 +27,11 @@ WILL, STATUS, SMALL, DONE = "the last will", "the status", "a small array", ""
 
 
 class AloneError(BrokerError):
-    """The broker allows one connection only, of ours or of all."""
+    """The broker lets no second connection in beside the observer's."""
+
+
+class OustedError(BrokerError):
+    """A second connection has ended the observer's."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,9 @@ class Trial:
             observer.subscribe(self._topic, self._status)
 
     def attempt(self, observer: Conversation, qos: int) -> Outcome:
-        """Do as the daemon does, with this QoS; raises AloneError if that takes a second
-        connection too many, for it or for the observer.
+        """Do as the daemon does, with this QoS.
+
+        Raises AloneError or OustedError if that takes a connection too many.
         """
         messages = {
             WILL: Message(self._status, b"offline", retain=True),
@@ -93,7 +98,7 @@ class Trial:
             try:
                 observer.wait_until(lambda: back() == messages.keys(), READ_BACK_S)
             except BrokerError as ended:
-                raise AloneError(ended.kind, str(ended)) from None
+                raise OustedError(ended.kind, str(ended)) from None
         kept = STATUS in back() and self._retains and self._is_kept(observer)
         return Outcome(step, error, back(), kept)
 
