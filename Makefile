@@ -1,4 +1,5 @@
-# make demo   a simulated bank, through a private mosquitto, to a real subscriber
+# make demo   a simulated bank, through a private mosquitto, to a real subscriber;
+#             FAULTS='missing:3@20s, hot:5@1m' for one with faults
 # make test   all tests
 # make lint   ruff and mypy
 # make fuzz   the properties with many more examples; SEED=1
@@ -24,6 +25,8 @@ PYTHON ?= python3
 VENV ?= .venv
 # How long the demo runs; empty: until Ctrl-C.
 SECONDS =
+# Those of the simulated bank: docs/command-line.md.
+FAULTS =
 
 PIP = $(VENV)/bin/pip --disable-pip-version-check install --quiet --require-hashes
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
@@ -33,7 +36,7 @@ BROKER = mosquitto mosquitto_sub mosquitto_passwd openssl
   release-amd64 container system-test ha-test ha-screenshots influx-test web-test bench
 
 demo: $(VENV)/installed mosquitto
-	$(VENV)/bin/python -m tests.support.demo $(if $(SECONDS),--seconds $(SECONDS))
+	$(VENV)/bin/python -m tests.support.demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(FAULTS),--faults '$(FAULTS)')
 
 test: $(VENV)/installed-test mosquitto
 	$(VENV)/bin/python -m pytest $(or $(TESTS),--cov)

@@ -9,13 +9,16 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from . import option_texts
 from .options import Anonymize, Check, Command, Forget, Health, Run, Version
 from .protocol.fields import STAGES
 from .sinks import MQTT, OUTPUTS
-from .sources import BUS, DEFAULT_BATTERIES, RECORDING, Input
+from .sources import BUS, DEFAULT_BATTERIES, RECORDING, SIMULATOR, Input
+
+if TYPE_CHECKING:
+    from .sources.faults import Fault
 
 PROGRAM = "eflexcan2mqtt"
 
@@ -52,7 +55,7 @@ def parse(arguments: list[str] | None = None) -> Command:
             end = _end_of(chosen, found)
             command = Run(
                 *(found.config, found.input, found.output, found.fields, found.speed),
-                *(end, found.verbose),
+                *(end, found.verbose, _faults_of(chosen, found)),
             )
     return command
 
@@ -114,6 +117,11 @@ def _run(aliases: bool) -> argparse.ArgumentParser:
         help="pace of a recording or of the simulator: 1 as recorded, 10 ten times as fast, 0 "
         "without waiting (default: 0 for a recording from a pipe or to "
         f"{', '.join(name for name, each in OUTPUTS.items() if each.piped)}, else 1)",
+    )
+    made.add_argument(
+        "--faults",
+        metavar="LIST",
+        help="faults of the simulated bank, such as 'relay_open:3@60s, cell_low:7:12@2m-10m'",
     )
     made.add_argument("-v", "--verbose", action="store_true", help="log details as well")
     if aliases:
@@ -212,3 +220,16 @@ def _end_of(parser: argparse.ArgumentParser, found: argparse.Namespace) -> float
         parser.error("--end is for a recording: --input FILE")
     end: float | None = found.end
     return end
+
+
+def _faults_of(parser: argparse.ArgumentParser, found: argparse.Namespace) -> tuple[Fault, ...]:
+    if found.faults is None:
+        return ()
+    if found.input.kind != SIMULATOR:
+        parser.error("--faults is for the simulator: --input simulator")
+    from .sources import faults
+
+    try:
+        return faults.parse(found.faults, int(found.input.name))
+    except ValueError as error:
+        parser.error(f"argument --faults: {error}")

@@ -10,7 +10,7 @@ from .protocol.assembler import Assembler, Record, Start
 from .protocol.blocks import SILENT_TICKS, Event, Silence
 from .protocol.cycle import Cycle
 from .protocol.decode import DecodeError, decode
-from .protocol.loss import Bursts
+from .protocol.loss import Bursts, Loss
 from .protocol.numbers import SharedNumbers
 from .protocol.reading import Reading
 
@@ -63,6 +63,11 @@ class Bridge:
         self._wrap(self._cycle.close())
         if self._bursts.end():
             self._judge()
+
+    @property
+    def lossy(self) -> Loss | None:
+        """The verdict on the last minute's bursts while the bus is lossy."""
+        return self._bursts.last if self._bursts.lossy else None
 
     def health(self) -> dict[str, Any]:
         """How the bus is, JSON-ready: the counters, and of the last minute's bursts ``lossy``,

@@ -23,6 +23,7 @@ from .settings.given import Origin
 from .settings.schema import Can, Config
 from .sinks import MQTT, OUTPUTS, PAGE, Context, Sink
 from .sources import BUS, RECORDING, SIMULATOR, Source
+from .watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class _Daemon:
         self._weigh = config.logging.profile
         self._bridge = Bridge(self._publish)
         self._pulse = Pulse(pulse.folder())
+        self._watch = Watch(config.attention, source.clock)
         self._dead_threads = end_with_any_thread()
         context = Context(
             config=config,
@@ -65,6 +67,7 @@ class _Daemon:
             recorded=options.input.kind == RECORDING,
             interruptible=stop,
             health=self._health,
+            attention=lambda: self._watch.findings,
         )
         output = OUTPUTS[options.output]
         self._sinks: list[Sink] = []
@@ -92,12 +95,14 @@ class _Daemon:
         return not (drained and left) and not self._dead_threads and not self._too_large
 
     def _publish(self, cycle: list[Reading]) -> None:
+        self._watch.publish(cycle)
         for sink in self._sinks:
             sink.publish(cycle)
         if self._weigh:
             log.info("memory after publishing: %s", logs.memory())
 
     def _beat(self) -> None:
+        self._watch.tick(self._bridge.lossy, self._both_ends())
         for sink in self._sinks:
             sink.tick()
         status = self._status()
@@ -134,9 +139,12 @@ class _Daemon:
                 time.sleep(POLL_S)
 
     def _health(self) -> dict[str, Any]:
-        """Counters of the bus and what the sinks say of themselves, JSON-ready."""
-        health = {**self._bridge.health(), **self._source.losses()}
-        health["problem"] = self._source.problem()
+        """How everything is, and what needs attention, JSON-ready."""
+        return {**self._bridge.health(), **self._both_ends(), "attention": self._watch.shown()}
+
+    def _both_ends(self) -> dict[str, Any]:
+        """How the source and the sinks are, JSON-ready."""
+        health: dict[str, Any] = {**self._source.losses(), "problem": self._source.problem()}
         for sink in self._sinks:
             health |= sink.health()
         return health
@@ -151,13 +159,9 @@ class _Daemon:
         """How it is, for ``systemctl status`` and `eflexcan2mqtt health`."""
         health = self._health()
         status = f"{self._bridge.present} batteries, {health['cycles']} cycles"
-        if health["lossy"]:
-            status += f", lossy bus: {100 * health['incomplete']:.0f} % of the bursts incomplete"
         if "broker" in health:
             status += f", broker {health['broker']}, {health['waiting']} arrays waiting"
-        if health["problem"]:
-            status += f"; {health['problem']}"
-        return status
+        return "; ".join(filter(None, (status, health["problem"], self._watch.status())))
 
 
 def _opening(options: Run, origin: Origin, config: Config) -> str:
@@ -186,7 +190,7 @@ def _open(options: Run, can: Can, stack: ExitStack) -> Source:
         from .sources import simulator
 
         speed = options.pace(live=False)
-        paced = Paced(simulator.frames(int(name), time.time()), speed)
+        paced = Paced(simulator.frames(int(name), time.time(), faults=options.faults), speed)
         return Source(zip(paced), lambda: paced.time, live=bool(speed))
     from .process.progress import Progress
     from .sources.recording import Recording

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .sinks import OUTPUTS
 from .sources import RECORDING, Input
+
+if TYPE_CHECKING:
+    from .sources.faults import Fault
 
 
 @dataclass(frozen=True)
@@ -14,6 +18,7 @@ class Run:
     """Read an input and send its cycles to an output; ``speed`` and ``fields`` may be unset.
 
     ``end`` is when the last frame of a recording came, in seconds since 1970, if that is given.
+    ``faults`` are those of the simulator.
     """
 
     config: Path | None
@@ -23,6 +28,7 @@ class Run:
     speed: float | None
     end: float | None
     verbose: bool
+    faults: tuple[Fault, ...] = ()
 
     def pace(self, live: bool) -> float:
         """How fast a recording is played: from or to a pipe without waiting, else as recorded."""

@@ -22,15 +22,15 @@ _eflexcan2mqtt() {
 
     ((${#words[@]} == 2)) || command=${words[1]}
     case $command in
-        run) options="-h --help --version -c --config --config_path --input --end --output --fields --speed -v --verbose" ;;
+        run) options="-h --help --version -c --config --config_path --input --end --output --fields --speed --faults -v --verbose" ;;
         check) options="-h --help --version -c --config --config_path --input --end --output" ;;
         forget) options="-h --help --version -c --config --config_path" ;;
         anonymize) options="-h --help --version" ;;
         health) options="-h --help --version" ;;
-        *) options="-h --help --version -c --config --config_path --input --end --output --fields --speed -v --verbose --check --forget --anonymize" ;;
+        *) options="-h --help --version -c --config --config_path --input --end --output --fields --speed --faults -v --verbose --check --forget --anonymize" ;;
     esac
     case $before in
-        -c | --config | --config_path | --end | --speed | --anonymize) ;;
+        -c | --config | --config_path | --end | --speed | --faults | --anonymize) ;;
         --input) values="can $(_eflexcan2mqtt_buses) simulator" ;;
         --output) values="mqtt web json influx table bytes" ;;
         --fields) values="documented extended experimental" ;;

@@ -12,9 +12,14 @@ from .schema import SECTIONS, settings
 _WIDTH = 92
 _INTRODUCTION = (
     "Settings of eflexcan2mqtt. The values below are the defaults, except that of `fields`. "
-    "`eflexcan2mqtt --check` says what is wrong with them."
+    "`eflexcan2mqtt --check` says what is wrong with them. To use a setting with a # before it, "
+    "remove the #; in [attention] remove that before the header as well."
 )
 
+
+_COMMENTED = {"attention"}
+"""Sections whose header is a comment in the shipped INI, as all their settings are: 1.2.0 refuses a
+section that it does not know."""
 
 _OURS = {"fields": EXTENDED}
 """Where the shipped INI differs from the defaults, which suit the INI of the original program."""
@@ -24,7 +29,8 @@ def shipped_ini() -> str:
     """The INI to start from, each setting with its meaning: the text of eflexcan2mqtt.ini."""
     lines = _comment(_INTRODUCTION)
     for name, section in SECTIONS.items():
-        lines += ["", *_comment(meaning(section)), f"[{name}]"]
+        header = f"# [{name}]" if name in _COMMENTED else f"[{name}]"
+        lines += ["", *_comment(meaning(section)), header]
         for setting in settings(name).values():
             lines += _comment(setting.metadata["meaning"])
             lines.append(_line(setting))

@@ -21,7 +21,7 @@ def text(expected: str) -> Callable[[str], str]:
 
 def whole(lowest: int, highest: int) -> Callable[[str], int]:
     def parse(value: str) -> int:
-        if not re.fullmatch(r"\d{1,9}", value, re.ASCII) or not lowest <= int(value) <= highest:
+        if not re.fullmatch(r"-?\d{1,9}", value, re.ASCII) or not lowest <= int(value) <= highest:
             raise ValueError(f"expected a whole number from {lowest} to {highest}")
         return int(value)
 

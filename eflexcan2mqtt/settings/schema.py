@@ -1,8 +1,8 @@
 """The settings: the name, default, valid values and meaning of each.
 
-A section of the INI is a dataclass here or in web.py, with its meaning as docstring; a setting is
-a field of it, with its key as name.  describe.py makes the shipped INI and the table of settings
-from this.  Reads no file.
+A section of the INI is a dataclass here, in attention.py or in web.py, with its meaning as
+docstring; a setting is a field of it, with its key as name.  describe.py makes the shipped INI and
+the table of settings from this.  Reads no file.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from ..protocol.fields import DOCUMENTED, STAGES
 from . import broker, parsers, paths, topics
+from .attention import AttentionSettings
 from .setting import setting as _setting
 from .web import WebSettings as WebSettings  # noqa: PLC0414 - others import it from here
 
@@ -218,6 +219,7 @@ class Config:
     mqtt: Mqtt = Mqtt()
     spool: SpoolSettings = SpoolSettings()
     homeassistant: HomeAssistant = HomeAssistant()
+    attention: AttentionSettings = AttentionSettings()  # noqa: RUF009 - frozen, as the others are
     web: WebSettings = WebSettings()  # noqa: RUF009 - frozen, as the others are
 
 

@@ -7,12 +7,13 @@ to OUTPUTS.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ..protocol.findings import BankFinding
 from ..protocol.reading import Reading
 
 if TYPE_CHECKING:
@@ -53,8 +54,9 @@ class Context:
     ``clock`` is the time by which the input goes, in seconds: a recording has its own.
     ``live`` is whether the input cannot be kept waiting, as a bus; ``recorded`` whether it is a
     recording.  ``interruptible`` surrounds a call that may block: a signal ends it.  ``health``
-    is how the program is, JSON-ready: counters of the bus, and the state of the broker if
-    there is one.
+    is how the program is, JSON-ready: counters of the bus, the state of the broker if there is
+    one, and what needs attention.  ``attention`` is that list, the worst first: a cycle is in it
+    before the sinks get it.
     """
 
     config: Config
@@ -63,6 +65,7 @@ class Context:
     recorded: bool
     interruptible: AbstractContextManager[None]
     health: Callable[[], dict[str, Any]]
+    attention: Callable[[], Sequence[BankFinding]]
 
 
 @dataclass(frozen=True)

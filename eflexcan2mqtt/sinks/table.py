@@ -9,7 +9,7 @@ import logging
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TextIO
 
@@ -21,6 +21,8 @@ from rich.text import Text
 from ..protocol.bank import bank_facts, remember, totals
 from ..protocol.blocks import STALE_S
 from ..protocol.facts import MARK_MV, PROBLEMS, WARNINGS, Facts, facts
+from ..protocol.findings import BankFinding
+from ..protocol.limits import NOTICE, PROBLEM
 from ..protocol.reading import Reading
 from . import Context, Sink
 
@@ -30,7 +32,14 @@ WIDE = 110
 PLAIN_WIDTH = 120
 NOTES = 3
 
+LISTED = "eflexcan2mqtt.watch"
+"""The logger whose lines are about the list above the batteries."""
+
+FINDINGS = 4
+"""So many are shown in words: the table must have room below."""
+
 _BARS, _ASCII_BARS = "▁▂▃▄▅▆▇█", "_.,-=+*#"
+_SEVERITY = {PROBLEM: "bold red", NOTICE: "yellow"}
 _ALARM = {**dict.fromkeys(PROBLEMS, "bold red"), **dict.fromkeys(WARNINGS, "cyan")}
 COLUMNS = ("#", "%", "V", "A", "cells", "low", "high", "mV", "°C", "alarm", "age")
 WIDE_COLUMNS = (
@@ -41,13 +50,14 @@ _NUMBERS = ("#", "%", "V", "A", "W", "low", "high", "mV", "age")
 
 def make(context: Context) -> Sink:
     """The sink that draws on stdout."""
-    return Table(sys.stdout, interruptible=context.interruptible)
+    return Table(sys.stdout, interruptible=context.interruptible, attention=context.attention)
 
 
 class Table(Sink):
-    """Draws the bank and a line for each battery.
+    """Draws the bank, what needs attention, and a line for each battery.
 
-    In a terminal, the last lines of the log are shown below the table, not in it.
+    In a terminal, the last lines of the log are shown below the table, not in it; but none about
+    what is on the list.
     ``console`` is rich's.
     """
 
@@ -56,9 +66,11 @@ class Table(Sink):
         file: TextIO,
         clock: Callable[[], float] = time.monotonic,
         interruptible: AbstractContextManager[None] | None = None,
+        attention: Callable[[], Sequence[BankFinding]] = tuple,
     ) -> None:
         self._clock = clock
         self._interruptible = interruptible or nullcontext()
+        self._attention = attention
         width = None if file.isatty() else PLAIN_WIDTH
         self.console = _Console(file=file, highlight=False, width=width)
         self._notes: deque[str] = deque(maxlen=NOTES)
@@ -113,7 +125,8 @@ class Table(Sink):
             found = facts(reading)
             shown = [self._cell(name, reading, found, age) for name in columns]
             grid.add_row(*shown, style="dim" if age >= STALE_S else "")
-        return Group(self._bank(), grid, *(Text(note, style="yellow") for note in self._notes))
+        notes = (Text(note, style="yellow") for note in self._notes)
+        return Group(self._bank(), *self._findings(), grid, *notes)
 
     def _bank(self) -> Text:
         if not self._cycle:
@@ -134,6 +147,13 @@ class Table(Sink):
         if alarm != "Normal":
             text.append(f"  alarm level {alarm}", style=_ALARM[alarm])
         return text
+
+    def _findings(self) -> Iterator[Text]:
+        findings = self._attention()
+        for each in findings[:FINDINGS]:
+            yield Text(each.sentence, style=_SEVERITY[each.severity])
+        if len(findings) > FINDINGS:
+            yield Text(f"and {len(findings) - FINDINGS} more", style="yellow")
 
     def _cell(self, name: str, reading: Reading, found: Facts, age: float) -> Text:
         cells = reading["cell_voltages"]
@@ -184,4 +204,5 @@ class _Notes(logging.Handler):
         self._notes = notes
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._notes.append(record.getMessage())
+        if record.name != LISTED:
+            self._notes.append(record.getMessage())

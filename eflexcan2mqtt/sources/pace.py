@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 
-from ..protocol.blocks import Event, Silence
+from ..protocol.blocks import TICK_S, Event, Silence
 
 LONGEST_WAIT_S = 60.0
 """The longest wait for a recorded gap: the clock of a Pi without an RTC jumps by months."""
@@ -14,11 +14,11 @@ _EARLY_S = 0.002  # not worth a sleep
 
 
 class Paced:
-    """Delays each frame until it is due.
+    """Delays each frame until it is due; a longer wait has a ``Silence.SECOND`` each second.
 
     ``speed`` 2 is twice as fast as recorded, 0 does not wait.  Waits by the monotonic clock; a
     recorded time that goes back adds no wait.  ``time`` is the recorded time of the newest
-    frame.
+    frame, and goes on in a silence.
     """
 
     def __init__(self, frames: Iterable[Event], speed: float) -> None:
@@ -28,12 +28,20 @@ class Paced:
 
     def __iter__(self) -> Iterator[Event]:
         due = time.monotonic()
+        newest = None
         for frame in self._frames:
-            if frame is not Silence.SECOND:
-                before, self.time = self.time or frame[2], frame[2]
-                if self._speed and self.time > before:
-                    due += min((self.time - before) / self._speed, LONGEST_WAIT_S)
-                    early = due - time.monotonic()
-                    if early > _EARLY_S:
-                        time.sleep(early)
+            if frame is Silence.SECOND:
+                self.time += TICK_S
+                yield frame
+                continue
+            before, newest = newest or frame[2], frame[2]
+            if self._speed and newest > before:
+                due += min((newest - before) / self._speed, LONGEST_WAIT_S)
+                while (early := due - time.monotonic()) > TICK_S:
+                    time.sleep(TICK_S)
+                    self.time = min(self.time + TICK_S * self._speed, newest)
+                    yield Silence.SECOND
+                if early > _EARLY_S:
+                    time.sleep(early)
+            self.time = newest
             yield frame

@@ -1,12 +1,13 @@
-"""The frames of a simulated bank that charges by day and discharges by night."""
+"""The frames of a simulated bank that charges by day and discharges by night, with its faults."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from random import Random
 
 from ..protocol import blocks
 from ..protocol.blocks import CELLS, STATUS, Frame, burst
+from .faults import Fault, Faults
 from .simulated_bank import Bank
 
 CYCLE_S = blocks.CYCLE_S
@@ -17,22 +18,27 @@ EACH_BATTERY_S = 0.020
 FRAMES_PER_BURST = len(STATUS.markers) + len(CELLS.markers)
 
 
-def frames(batteries: int, start: float, seed: int = 1) -> Iterator[Frame]:
+def frames(
+    batteries: int, start: float, seed: int = 1, faults: Iterable[Fault] = ()
+) -> Iterator[Frame]:
     """Yield the frames of a bank for ever, with the timing of the real bus.
 
     ``start`` is the time of the first, in seconds.  The same seed gives the same ids and
     data, and the same times after ``start``.  The simulated day begins at nine in the
-    morning, whatever the time is.
+    morning of midsummer, whatever the time is.
     """
-    bank = Bank(batteries, seed)
+    wrong = Faults(faults, seed)
+    bank = Bank(batteries, seed, spoil=wrong.spoil)
     random = Random(seed)  # noqa: S311 (jitter, not keys)
     elapsed = 0.0
     while True:
         for number, payloads in enumerate(bank.step(CYCLE_S), 1):
             sent = start + elapsed + _slot(number)
+            whole = []
             for can_id, data in burst(number, *payloads):
-                yield can_id, data, round(sent, 6)
+                whole.append((can_id, data, round(sent, 6)))
                 sent += BURST_S / FRAMES_PER_BURST * random.uniform(0.8, 1.2)
+            yield from wrong.kept(number, whole, elapsed)
         elapsed += CYCLE_S
 
 

@@ -92,6 +92,11 @@ def test_a_file_that_cannot_be_read_is_a_failure_in_one_line(run, path):
         (["--input", "simulator:16"], "'simulator:16': expected 1 to 15 batteries"),
         (["--input", "simulator:x"], "'simulator:x': expected 1 to 15 batteries"),
         (["--input", ""], "expected can, simulator, a file or -"),
+        (["--faults", "missing:3@1s"], "--faults is for the simulator: --input simulator"),
+        (
+            ["--input", "simulator:4", "--faults", "missing:5@1s"],
+            "argument --faults: 'missing:5@1s': expected a BATTERY from 1 to 4",
+        ),
         (["--input", "can77"], "'can77': no such file; did you mean 'can:can77'?"),
         (["--speed", "fast"], "'fast': expected a number, 0 or more"),
         (["--speed", "-1"], "'-1': expected a number, 0 or more"),

@@ -39,7 +39,10 @@ BUS = {
     ),
     *("sources.socketcan", "sources.socketcand", "sources.trouble"),
 }
-SIMULATOR = {"sources.pace", "sources.simulator", "sources.simulated_bank"}
+SIMULATOR = {
+    f"sources.{name}"
+    for name in ("faults", "pace", "simulator", "simulated_bank", "simulated_reading")
+}
 BROKER = {
     *("paho", "sinks.message", "sinks.mqtt", "sinks.json_lines", "sinks.text_lines"),
     *(f"sinks.mqtt.{name}" for name in ("caution", "client", "connection", "dialogue")),

@@ -105,7 +105,7 @@ def test_all_that_the_daemon_sends_comes_back_and_nothing_is_left(
     spoken = version.replace("auto", "5")
     said = (
         "ok  accepts us, arrays go to 'eflexbatteries' with QoS 2; "
-        f"an array of 15 batteries (6801 bytes) came back with MQTT {spoken}"
+        f"an array of 15 batteries (6802 bytes) came back with MQTT {spoken}"
     )
     assert check(broker.port, version=version) == (said, 0)
     own = [message for message in subscriber.messages if message[0] == "eflexbatteries"]
@@ -115,7 +115,7 @@ def test_all_that_the_daemon_sends_comes_back_and_nothing_is_left(
     assert all(topic.startswith("eflexbatteries/check/") for topic in topics)
     payloads = [payload for _, payload, _ in subscriber.messages]
     assert {b"online", b"offline", b"[]"} <= set(payloads)
-    assert max(map(len, payloads)) == 6801
+    assert max(map(len, payloads)) == 6802
     assert kept(subscribe, broker.port) == []
 
 
@@ -125,7 +125,7 @@ def test_a_limit_of_bytes_below_an_array_is_found(check, make_broker, version):
     said, status = check(broker.port, version=version)
     assert status == 1
     seen("check: an array is larger than the broker's limit of bytes", said)
-    assert said.startswith("BAD an array of 15 batteries (6801 bytes) does not arrive, ")
+    assert said.startswith("BAD an array of 15 batteries (6802 bytes) does not arrive, ")
     assert "message_size_limit" in said
 
 
@@ -134,7 +134,7 @@ def test_a_packet_size_below_an_array_is_found(check, make_broker, subscribe, ve
     broker = make_broker(ANYBODY, "max_packet_size 4000").start()
     said, status = check(broker.port, version=version, fields="extended")
     assert status == 1
-    assert said.startswith("BAD an array of 15 batteries (12490 bytes) does not arrive, ")
+    assert said.startswith("BAD an array of 15 batteries (12492 bytes) does not arrive, ")
     assert ("takes packets of 4000 bytes at most" in said) == (version == "auto")
     assert said.endswith("max_packet_size), or set [mqtt] fields = documented")
     assert kept(subscribe, broker.port) == []

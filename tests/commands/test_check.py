@@ -18,7 +18,7 @@ def test_check_says_that_all_is_well(run, broker, tmp_path):
     assert done.stdout.splitlines() == [
         f"ok  {tmp_path}/test.ini: the settings are good",
         f"ok  127.0.0.1:{broker.port}: accepts us, arrays go to 'eflexbatteries' with QoS 2; "
-        "an array of 15 batteries (6801 bytes) came back with MQTT 5",
+        "an array of 15 batteries (6802 bytes) came back with MQTT 5",
     ]
     assert done.returncode == 0
 

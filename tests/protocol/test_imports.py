@@ -11,6 +11,7 @@ import pytest
 @pytest.mark.parametrize(
     "module",
     [
+        *("attention", "findings", "limits", "measures"),
         *("array", "assembler", "bank", "blocks", "cycle", "decode", "facts", "fields", "reading"),
         "values",
     ],

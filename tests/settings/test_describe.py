@@ -7,6 +7,7 @@ import re
 import pytest
 
 from eflexcan2mqtt.settings import parsers
+from eflexcan2mqtt.settings.attention import AttentionSettings
 from eflexcan2mqtt.settings.describe import settings_table, shipped_ini
 from eflexcan2mqtt.settings.load import load
 from eflexcan2mqtt.settings.schema import SECTIONS, Config, Mqtt, settings
@@ -24,6 +25,16 @@ def test_the_shipped_ini_shows_the_defaults_but_for_the_fields(tmp_path):
 @pytest.mark.parametrize("key", KEYS)
 def test_the_shipped_ini_names_every_setting_below_its_meaning(key):
     assert re.search(rf"^# .*\n(# )?{key} =", shipped_ini(), re.MULTILINE)
+
+
+def test_a_section_that_is_a_comment_is_good_without_the_signs_before_it(tmp_path):
+    path = tmp_path / "shipped.ini"
+    text = shipped_ini()
+    for line in ("[attention]", "spread_mv = 50"):
+        assert f"\n# {line}\n" in text
+        text = text.replace(f"\n# {line}\n", f"\n{line.replace('50', '60')}\n")
+    path.write_text(text)
+    assert load(path).attention == AttentionSettings(spread_mv=60)
 
 
 def test_the_shipped_ini_fits_into_a_terminal():

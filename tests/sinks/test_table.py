@@ -19,6 +19,7 @@ import pyte
 import pytest
 
 from eflexcan2mqtt.protocol.bank import MOST_KNOWN
+from eflexcan2mqtt.protocol.findings import BankFinding
 from eflexcan2mqtt.sinks.table import Table
 from tests.support.bank import EXAMPLE, FULL, decoded, sent
 from tests.support.broker import wait_until
@@ -132,6 +133,15 @@ def test_the_log_stands_below_the_table_and_not_in_its_midst(terminal):
     wait_until(lambda: "nowhere0:" in shown.text, "why")
 
 
+def test_what_needs_attention_stands_above_the_batteries_and_not_below_as_well(terminal):
+    arguments = ("--faults", "alarm1:2@0", "--output", "table", "--speed", "10")
+    shown = terminal("--input", "simulator:3", *arguments)
+    wait_until(lambda: "Battery 2: alarm level 1" in shown.text, "the finding")
+    wait_until(lambda: len(shown.rows()) == 3, "3 batteries")
+    assert shown.text.index("Battery 2: alarm level 1") < shown.text.index(shown.rows()[0])
+    assert "needs attention" not in shown.text
+
+
 def test_without_a_terminal_it_prints_plain_lines(run):
     done = run("--input", LOG, "--output", "table", "--fields", "extended", "--speed", "0")
     assert done.returncode == 0
@@ -179,3 +189,17 @@ def test_two_batteries_that_come_and_go_do_not_grow_it_for_ever():
         table.publish([{**FULL[0], "battery_id": f"2211054F{number:04d}"}])
     _of_the_bank, _names, *batteries = text.getvalue().splitlines()
     assert len(batteries) == MOST_KNOWN
+
+
+def test_more_findings_than_there_is_room_for_are_counted():
+    findings = [
+        BankFinding(
+            "alarm_2", "problem", number, None, None, None, "", None, f"Battery {number}: x"
+        )
+        for number in range(1, 7)
+    ]
+    text = io.StringIO()
+    Table(text, attention=lambda: findings).publish(FULL)
+    lines = text.getvalue().splitlines()
+    said = [*(f"Battery {number}: x" for number in range(1, 5)), "and 2 more"]
+    assert [line.rstrip() for line in lines[1:6]] == said

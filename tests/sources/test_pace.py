@@ -44,3 +44,15 @@ def test_silence_passes_through_and_time_is_the_newest_frames():
     played = Paced([*frames(5.0), Silence.SECOND, *frames(7.0)], 0)
     assert list(played) == [*frames(5.0), Silence.SECOND, *frames(7.0)]
     assert played.time == 7.0
+
+
+def test_a_wait_has_a_silence_each_second_in_which_time_goes_on():
+    """As on a bus: those who watch it learn that nothing comes."""
+    played = Paced(frames(5.0, 10.0), 2)
+    times = [played.time if event is Silence.SECOND else event[2] for event in played]
+    assert times in ([5.0, 7.0, 10.0], [5.0, 7.0, 9.0, 10.0])
+
+
+def test_time_goes_on_in_a_silence_of_the_source():
+    played = Paced([*frames(5.0), Silence.SECOND, Silence.SECOND], 0)
+    assert [played.time for _ in played] == [5.0, 6.0, 7.0]

@@ -1,7 +1,7 @@
 """A simulated bank, the bridge with its page, a private mosquitto, and what a real subscriber
 receives: in a terminal as a table, else as it is.
 
-Called as ``python3 -m tests.support.demo [--seconds N]``.
+Called as ``python3 -m tests.support.demo [--seconds N] [--faults LIST]``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TOPIC = "eflexbatteries"
 FAREWELL_S = 2.0
 
 
-def demo(folder: Path, seconds: float | None) -> int:
+def demo(folder: Path, seconds: float | None, faults: str = "") -> int:
     """Run until the time is over or Ctrl-C; return how many arrays arrived."""
     broker = Broker(folder).start()
     page = f"127.0.0.1:{free_port()}"
@@ -43,7 +43,7 @@ def demo(folder: Path, seconds: float | None) -> int:
     print(f"the page: http://{page}", flush=True)
     with (folder / "bridge.log").open("w") as log:
         bridge = subprocess.Popen(
-            [sys.executable, MAIN, "-c", ini, "--input", "simulator"],
+            [sys.executable, MAIN, "-c", ini, "--input", "simulator", "--faults", faults],
             stderr=log if sys.stdout.isatty() else None,  # not in the midst of the table
         )
 
@@ -98,9 +98,10 @@ def shown(note: str) -> tuple[Callable[[str], None], Callable[[], object]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, help="end by itself")
+    parser.add_argument("--faults", default="", help="faults of the bank, as main.py takes them")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        arrays = demo(Path(folder), options.seconds)
+        arrays = demo(Path(folder), options.seconds, options.faults)
     print(f"arrays that arrived: {arrays}", file=sys.stderr)
     sys.exit(0 if arrays else 1)
 

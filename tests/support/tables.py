@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from eflexcan2mqtt.cli import EXIT_STATUSES
 from eflexcan2mqtt.protocol.fields import FIELDS, STAGES
+from eflexcan2mqtt.protocol.limits import LIMITS
+from eflexcan2mqtt.sources.faults import KINDS
 
 
 def field_table() -> str:
@@ -27,3 +29,33 @@ def status_table() -> str:
     """The table of exit statuses, as Markdown."""
     rows = [f"| {status} | {meaning} |" for status, meaning in EXIT_STATUSES.items()]
     return "\n".join(["| status | meaning |", "|--:|---|", *rows])
+
+
+def limit_table() -> str:
+    """The table of what needs attention, as Markdown."""
+    rows = ["| kind | what is judged | begins | ends | what to do |", "|---|---|---|---|---|"]
+    for each in LIMITS:
+        beyond, back = ("or less", "above") if each.below else ("or more", "below")
+        ends = each.begins + (each.back if each.below else -each.back)
+        begins = f"{each.begins:g} {each.unit} {beyond}, " if each.unit else ""
+        over = f"{back} {ends:g} {each.unit}, " if each.unit else ""
+        name = f" (`{each.setting}`)" if each.setting else ""
+        times = (f"{begins}{_lasting(each.after_s)}", f"{over}{_lasting(each.clear_s)}")
+        cells = (f"`{each.kind}`, {each.severity}", f"{each.when}{name}", *times, each.remedy)
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _lasting(seconds: float) -> str:
+    if not seconds:
+        return "at once"
+    return f"for {seconds:g} s" if seconds < 120 else f"for {seconds / 60:g} min"
+
+
+def fault_table() -> str:
+    """The table of the simulator's faults, as Markdown."""
+    rows = ["| fault | what it is |", "|---|---|"]
+    rows += [
+        f"| `{':'.join((name, *kind.about))}` | {kind.words} |" for name, kind in KINDS.items()
+    ]
+    return "\n".join(rows)

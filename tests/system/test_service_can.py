@@ -106,6 +106,7 @@ def test_a_bus_that_is_up_but_silent(on_can0):
     time.sleep(8)
     bank.feed()
     bank.wait_logged("can0: the batteries are back after", mark)
-    print(bank.logged(mark))
-    assert len(bank.logged(mark)) == 2
-    seen("the bus is up, but silent", "\n".join(bank.logged(mark)))
+    lines = bank.logged(mark)
+    print(lines)
+    assert len([line for line in lines if "can0: " in line]) == 2
+    seen("the bus is up, but silent", "\n".join(lines))

@@ -129,6 +129,15 @@ def _counters(health: dict[str, Any]) -> Iterator[Metric]:
     for state in BUS_STATES:
         bus.add_metric([state], float(state == health["bus"]))
     yield bus
+    attention = GaugeMetricFamily(
+        "eflex_attention",
+        "1 for each finding that needs attention; without a battery it is about bank or bus",
+        labels=("kind", "severity", "battery_number", LABEL),
+    )
+    for each in health.get("attention", ()):
+        battery = [str(each[key] or "") for key in ("battery_number", LABEL)]
+        attention.add_metric([each["kind"], each["severity"], *battery], 1)
+    yield attention
     if "incomplete" in health:
         yield GaugeMetricFamily(
             f"{name}_incomplete_bursts_ratio",
