@@ -164,7 +164,7 @@ def _large_messages(config: Config) -> dict[str, bytes]:
     array = to_json(array_of(config.mqtt.fields)(cycle)).encode()
     large = {f"an array of {BATTERIES} batteries ({len(array)} bytes)": array}
     if config.homeassistant.discovery:
-        descriptions = Discovery(config.homeassistant, config.mqtt).due(cycle)
+        descriptions = Discovery(config.homeassistant, config.mqtt).due(cycle, 0.0)
         longest = max((each.payload for each in descriptions), key=len)
         large[f"a description for Home Assistant ({len(longest)} bytes)"] = longest
     return large

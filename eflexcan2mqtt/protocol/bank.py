@@ -67,6 +67,7 @@ TOTALS = (
     Total("battery_voltage",     "V",  ("battery_voltage",), _mean(lambda each: each["battery_voltage"]), "mean voltage"),
     Total("battery_current",     "A",  ("battery_current",), _sum(lambda each: each["battery_current"]), "total current; negative while discharging"),
     Total("power",               "W",  ("battery_voltage", "battery_current"), _sum(power), "total power; negative while discharging"),
+    Total("charge_current_limit", "A", ("charge_current_limit",), _sum(lambda each: each["charge_current_limit"]), "how much current the batteries allow for charging, together"),
     Total("batteries_present",   "",   (),                   len,                      "batteries in the latest array"),
     Total("batteries_in_system", "",   ("batteries_in_system",), lambda cycle: max(each["batteries_in_system"] for each in cycle), "how many there should be"),
     Total("cell_spread",         "mV", ("cell_voltages",),   lambda cycle: max(map(cell_spread, cycle)), "widest spread between the cells of one battery"),

@@ -123,6 +123,13 @@ class Mqtt:
         "temperatures and limits; experimental: also guesses and raw bytes.",
         parsers.one_of(*STAGES),
     )
+    values: bool = _setting(
+        False,
+        "yes: also a topic for each value of the bank, such as `<topic>/bank/soc`, for evcc, "
+        "OpenDTU-OnBattery or Node-RED.",
+        parsers.switch,
+        example="yes",
+    )
     username: str = _setting(
         "",
         "The user, if the broker asks for one. The service reads the password from "

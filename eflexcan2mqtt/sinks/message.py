@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from ..protocol.reading import Reading
 
@@ -22,20 +22,31 @@ class Message(NamedTuple):
     keep: bool = True
 
 
-class Announcer(Protocol):
-    """Describes the batteries to another program that uses the same broker.
+class Announcer:
+    """Has more for the broker than arrays, for other programs there.
 
-    A message ``online`` on its ``status_topic`` means that this program has started and wants
-    all descriptions again.  Called by the broker's owner only.
+    Called by the broker's owner only; ``now`` is its monotonic clock, in seconds.
     """
 
-    status_topic: str
+    topics: tuple[str, ...] = ()
+    """What it listens to."""
 
-    def repeat(self) -> None:
-        """Make every description due again."""
+    def connected(self) -> None:
+        """The broker has accepted a connection: it may have forgotten everything."""
 
-    def due(self, cycle: list[Reading]) -> Iterable[Message]:
-        """The descriptions that are new or have changed with this cycle."""
+    def subscribed(self, topic: str, now: float) -> None:
+        """The broker has taken or refused the subscription; what it keeps there is on its way."""
 
-    def states(self, cycle: list[Reading]) -> Iterable[Message]:
-        """The values of a cycle."""
+    def received(self, message: Message) -> None:
+        """A message has come on one of the topics."""
+
+    def due(self, cycle: list[Reading], now: float) -> Iterable[Message]:
+        """What must arrive and is new since it was last asked; ``cycle`` is the latest, or empty.
+
+        Asked at least once a second.  A message is out when the next one is asked for.
+        """
+        return ()
+
+    def states(self, cycle: list[Reading], now: float) -> Iterable[Message]:
+        """What is to be said of a cycle; asked for each, once nothing is ``due`` or on its way."""
+        return ()

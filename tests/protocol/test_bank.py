@@ -31,6 +31,7 @@ def test_the_bank_of_two_batteries():
         "battery_voltage": 52.2,
         "battery_current": -3.5,
         "power": -182.8,
+        "charge_current_limit": 2 * FULL[0]["charge_current_limit"],
         "batteries_present": 2,
         "batteries_in_system": 14,
         "cell_spread": 21,

@@ -20,7 +20,7 @@ from ...protocol.facts import facts
 from ...protocol.fields import FIELDS, shown
 from ...protocol.reading import Reading
 from ...settings.schema import HomeAssistant, Mqtt
-from ..message import Message
+from ..message import Announcer, Message
 from . import entities
 from .entities import Json
 
@@ -29,11 +29,11 @@ _SHORTEST_EXPIRY_S = 10
 _INTERVALS = 3
 
 
-class Discovery:
+class Discovery(Announcer):
     """Describes one bank to Home Assistant; its topics and entities are its own."""
 
     def __init__(self, config: HomeAssistant, mqtt: Mqtt) -> None:
-        self.status_topic = f"{config.prefix}/status"
+        self.topics = (f"{config.prefix}/status",)
         self._config = config
         self._mqtt = mqtt
         self._array_of = array_of(mqtt.fields)
@@ -42,12 +42,19 @@ class Discovery:
         self._expiry = max(_SHORTEST_EXPIRY_S, math.ceil(mqtt.publish_interval * _INTERVALS))
         self._sent: dict[str, Any] = {}  # how each device was last described
 
-    def repeat(self) -> None:
+    def connected(self) -> None:
         """Make every description due again."""
         self._sent.clear()
 
-    def due(self, cycle: list[Reading]) -> Iterator[Message]:
+    def received(self, message: Message) -> None:
+        """Home Assistant has started, or goes."""
+        if message.payload == b"online":
+            self._sent.clear()
+
+    def due(self, cycle: list[Reading], now: float) -> Iterator[Message]:
         """The descriptions that are new or changed: of the bank first, which the others name."""
+        if not cycle:
+            return
         shape = (tuple(cycle[0]),)
         if self._sent.get(BANK) != shape:
             yield _description(self._topic(BANK), self._bank())
@@ -62,7 +69,7 @@ class Discovery:
                 yield _description(self._topic(name), self._battery(reading))
                 self._sent[name] = identity
 
-    def states(self, cycle: list[Reading]) -> Iterator[Message]:
+    def states(self, cycle: list[Reading], now: float) -> Iterator[Message]:
         """What the entities show: an object for the bank and one for each battery."""
         whole = totals(cycle)
         bank = {each.key: whole[each.key] for each in self._totals}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import Context, Sink
+from ..message import Announcer
 
 
 def make(context: Context) -> Sink:
@@ -10,13 +11,17 @@ def make(context: Context) -> Sink:
     from .sink import MqttSink  # other modules of this folder are used without a sink
 
     config = context.config
-    announcer = None
+    announcers: list[Announcer] = []
     if config.homeassistant.discovery:
         from ..homeassistant.discovery import Discovery
 
-        announcer = Discovery(config.homeassistant, config.mqtt)
+        announcers.append(Discovery(config.homeassistant, config.mqtt))
+    if config.mqtt.values:
+        from .bank_values import BankValues
+
+        announcers.append(BankValues(config.mqtt.topic))
     # An input that can be kept waiting needs no spool.
     spool, waits = (config.spool, None) if context.live else (None, context.interruptible)
-    sink = MqttSink(config.mqtt, spool, announcer, clock=context.clock, waits=waits)
+    sink = MqttSink(config.mqtt, spool, tuple(announcers), clock=context.clock, waits=waits)
     sink.start()
     return sink

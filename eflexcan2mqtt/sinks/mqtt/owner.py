@@ -1,7 +1,7 @@
 """The broker's owner: the one thread that has the connection, the outbox and the spool.
 
-Cycles and orders come in through queues, and a byte on ``wake`` says that there are some.  Out
-goes ``state``, an immutable snapshot that is replaced whole.
+Cycles that become arrays, and orders, come in through queues, and a byte on ``wake`` says that
+there are some.  ``latest`` is replaced with every cycle, ``state`` goes out: immutable snapshots.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .happenings import BrokerError
 from .opening import open_outbox
 from .outage import OutageLog
 from .refusals import Refusals
-from .session import Session
+from .session import Latest, Session
 from .shared import Shared, status
 from .terms import Negotiation
 
@@ -84,17 +84,18 @@ class Owner:
         self,
         config: Mqtt,
         spool: SpoolSettings | None,
-        announcer: Announcer | None,
+        announcers: tuple[Announcer, ...],
         room: int,
         wake: socket.socket,
     ) -> None:
         self.cycles: deque[tuple[int, list[Reading]]] = deque(maxlen=room)
+        self.latest = Latest()
         self.orders: SimpleQueue[Order] = SimpleQueue()
         self.state = OwnerState()
         self._wake = wake
         self._spool_settings = spool
         self._config = config
-        self._announcer = announcer
+        self._announcers = announcers
         self._array_of = array_of(config.fields)
         self._room = room
         self._session: Session | None = None
@@ -104,7 +105,6 @@ class Owner:
         self._connections = 0
         self._overrun = 0  # cycles that were dropped from the queue
         self._taken = 0
-        self._latest: list[Reading] = []
 
     def run(self, wake_owner: Callable[[], None]) -> None:
         """Serve until ``Close``; ``wake_owner`` writes a byte to the other end of ``wake``."""
@@ -114,7 +114,7 @@ class Owner:
             open_outbox(self._spool_settings, self._room),
             Caution(),
             OutageLog(name, self._config.client_id),
-            self._announcer,
+            self._announcers,
             Negotiation(self._config),
             Refusals(self._config),
         )
@@ -147,10 +147,8 @@ class Owner:
         while self.cycles:
             number, cycle = self.cycles.popleft()
             self._overrun += number - self._taken - 1
-            self._taken, self._latest = number, cycle
+            self._taken = number
             self._shared.outbox.put(to_json(self._array_of(cycle)).encode())
-            if self._session:
-                self._session.show(cycle)
         return close
 
     def _advance(self) -> None:
@@ -158,7 +156,7 @@ class Owner:
         outbox, session = self._shared.outbox, self._session
         if session:
             session.check()
-            session.send(self._latest)
+            session.send(self.latest)
         if session and session.ended:
             self._session = None
             if not session.again:
@@ -245,7 +243,7 @@ class Owner:
 
     def _serve(self, session: Session, until: float, condition: Callable[[], bool]) -> None:
         while condition() and session.accepted and not session.ended:
-            session.send(self._latest)
+            session.send(self.latest)
             left = until - time.monotonic()
             if left <= 0:
                 return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ...protocol.reading import Reading
@@ -22,8 +24,19 @@ MUTE_S = 10.0
 UNACKNOWLEDGED_S = 300.0
 """So long, or twice the keepalive, an acknowledgement may take."""
 
+RECENT_S = 5.0
+"""States of an older cycle would be taken for those of now."""
+
 STATES_UNSENT = 100
 """So many messages that need not arrive wait for a slow connection."""
+
+
+class Latest(NamedTuple):
+    """The latest cycle, its number from 1, and when it came by the monotonic clock."""
+
+    number: int = 0
+    cycle: list[Reading] = []  # noqa: RUF012 - nobody changes it
+    at: float = -math.inf
 
 
 class _Sent(NamedTuple):
@@ -49,6 +62,8 @@ class Session:
         self._opened = time.monotonic()
         self._sending = True
         self._sent: dict[int, _Sent] = {}  # by message id, in their order
+        self._subscribed: dict[int, str] = {}  # topics by message id, until it is acknowledged
+        self._shown = 0  # the number of the last cycle whose states were sent
         self._refused = False  # whether refused arrays are to be put back
         self._online: int | None = None
         self._suspicion = Suspicion(shared, self._publish)
@@ -60,15 +75,15 @@ class Session:
                 self._welcome(event)
             case Acknowledged(message_id, refused):
                 self._acknowledged(message_id, refused)
-            case Received(_, payload):
-                if payload == b"online" and self._shared.announcer:
-                    self._shared.announcer.repeat()
+            case Received(topic, payload, retained):
+                for announcer in self._listening(topic):
+                    announcer.received(Message(topic, payload, retain=retained))
             case Ended(error, closed):
                 self._end(error, closed)
 
-    def send(self, latest: list[Reading]) -> None:
-        """Send what there is to send, and may be sent now; ``latest`` is the last cycle."""
-        announcer, caution = self._shared.announcer, self._shared.caution
+    def send(self, latest: Latest) -> None:
+        """Send what there is to send, and may be sent now."""
+        caution = self._shared.caution
         self._put_back()
         if not self.ready or not self._sending:
             return
@@ -77,17 +92,8 @@ class Session:
             return
         self._send_arrays()
         # Beside a suspected array nothing else is sent that could end the connection.
-        if announcer and latest and caution.suspect is None:
-            self._describe(announcer, latest)
-
-    def show(self, cycle: list[Reading]) -> None:
-        """Send the values of a cycle; they are not kept."""
-        announcer, caution = self._shared.announcer, self._shared.caution
-        if announcer and self.ready and self._sending and caution.suspect is None:
-            for message in announcer.states(cycle):
-                unsent = sum(not each.message.keep for each in self._sent.values())
-                if message.keep or unsent < STATES_UNSENT:
-                    self._publish(message)
+        if caution.suspect is None:
+            self._announce(latest)
 
     def check(self) -> None:
         """Time has passed: does the broker still do its part?"""
@@ -114,6 +120,9 @@ class Session:
     def waits_for(self, message_id: int) -> bool:
         """Whether a message has not been acknowledged, and still can be."""
         return message_id in self._sent and not self.ended
+
+    def _listening(self, topic: str) -> list[Announcer]:
+        return [each for each in self._shared.announcers if topic in each.topics]
 
     @property
     def _window(self) -> int:
@@ -148,16 +157,36 @@ class Session:
             else:
                 self._too_large(parcel, self._largest)
 
-    def _describe(self, announcer: Announcer, latest: list[Reading]) -> None:
-        if any(each.message.keep and not each.parcel for each in self._sent.values()):
-            return  # some descriptions are on their way
-        for message in announcer.due(latest):
+    def _announce(self, latest: Latest) -> None:
+        now = time.monotonic()
+        if self._on_its_way():
+            return
+        for announcer in self._shared.announcers:
+            self._send_due(announcer.due(latest.cycle, now))
+        shown = latest.number == self._shown or now - latest.at > RECENT_S
+        if shown or self._on_its_way():
+            return
+        self._shown = latest.number
+        for announcer in self._shared.announcers:
+            self._send_states(announcer.states(latest.cycle, now))
+
+    def _on_its_way(self) -> bool:
+        """Whether something must arrive before states make sense."""
+        return any(each.message.keep and not each.parcel for each in self._sent.values())
+
+    def _send_due(self, messages: Iterable[Message]) -> None:
+        for message in messages:
             if not self._room():
                 break
             if self._fits(message):
                 self._publish(message)
             else:
                 self._shared.refusals.other_too_large(message, self._largest)
+
+    def _send_states(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            if sum(not each.message.keep for each in self._sent.values()) < STATES_UNSENT:
+                self._publish(message)
 
     def _publish(self, message: Message, parcel: Parcel | None = None) -> int:
         message = self._terms.limit(message)
@@ -174,11 +203,15 @@ class Session:
         self.accepted, self._terms = accepted, terms
         self._shared.refusals.retry()
         self._online = self._publish(status(self._shared.config, b"online"))
-        if announcer := self._shared.announcer:
-            announcer.repeat()
-            self.connection.subscribe(announcer.status_topic)
+        for announcer in self._shared.announcers:
+            announcer.connected()
+            for topic in announcer.topics:
+                self._subscribed[self.connection.subscribe(topic)] = topic
 
     def _acknowledged(self, message_id: int, refused: str | None) -> None:
+        if topic := self._subscribed.pop(message_id, None):
+            for announcer in self._listening(topic):
+                announcer.subscribed(topic, time.monotonic())
         sent = self._sent.pop(message_id, None)
         if sent and refused:
             self._refuse(sent, refused)

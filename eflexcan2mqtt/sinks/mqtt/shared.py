@@ -23,7 +23,7 @@ class Shared(NamedTuple):
     outbox: Outbox
     caution: Caution
     outage: OutageLog
-    announcer: Announcer | None
+    announcers: tuple[Announcer, ...]
     negotiation: Negotiation
     refusals: Refusals
 

@@ -20,6 +20,7 @@ from ...settings.schema import Mqtt, SpoolSettings
 from .. import Sink
 from ..message import Announcer
 from .owner import Close, Owner, OwnerState
+from .session import Latest
 
 log = logging.getLogger(__name__)
 
@@ -55,9 +56,9 @@ class BrokerState:
 class MqttSink(Sink):
     """Publishes arrays; never raises for anything that the broker does.
 
-    ``<topic>/status``, retained, is ``online`` while connected, else ``offline``.  With an
-    ``announcer``, the batteries are described to another program as well.  ``clock`` is the
-    time of the input, for ``publish_interval``.  It never waits for the broker, but with
+    ``<topic>/status``, retained, is ``online`` while connected, else ``offline``.  ``announcers``
+    have more to say to other programs, of every cycle.  ``clock`` is the time of the input, for
+    ``publish_interval``.  It never waits for the broker, but with
     ``waits``: then ``publish`` waits inside it until few arrays wait, for inputs that can be kept
     waiting.
     """
@@ -66,7 +67,7 @@ class MqttSink(Sink):
         self,
         config: Mqtt,
         spool: SpoolSettings | None = None,
-        announcer: Announcer | None = None,
+        announcers: tuple[Announcer, ...] = (),
         *,
         room: int = WAITING,
         clock: Callable[[], float] = time.monotonic,
@@ -79,11 +80,11 @@ class MqttSink(Sink):
         self._last: float | None = None  # when a cycle was published, by the clock
         self._left, self._left_since = -1, 0.0
         self._ahead = min(AHEAD, room)
-        self._published = 0
+        self._cycles = self._published = 0
         self._waking, wake = socket.socketpair()
         for end in (self._waking, wake):
             end.setblocking(False)
-        self._owner = Owner(config, spool, announcer, room, wake)
+        self._owner = Owner(config, spool, announcers, room, wake)
         self._thread = threading.Thread(
             target=self._owner.run, args=(self._wake,), name="broker", daemon=True
         )
@@ -93,8 +94,11 @@ class MqttSink(Sink):
         self._thread.start()
 
     def publish(self, cycle: list[Reading]) -> None:
-        """Hand over a cycle if one is due."""
+        """Hand over a cycle, to become an array if one is due."""
+        self._cycles += 1
+        self._owner.latest = Latest(self._cycles, cycle, time.monotonic())
         if not self._is_due():
+            self._wake()
             return
         if self._waits:
             with self._waits:

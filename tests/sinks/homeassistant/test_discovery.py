@@ -33,7 +33,7 @@ def described(cycle, stage="extended", topic=Mqtt.topic, interval=0.0, **setting
     """The configurations, by topic."""
     mqtt = Mqtt(fields=stage, topic=topic, publish_interval=interval)
     discovery = Discovery(HomeAssistant(discovery=True, **settings), mqtt)
-    return {each.topic: json.loads(each.payload) for each in discovery.due(cycle)}
+    return {each.topic: json.loads(each.payload) for each in discovery.due(cycle, 0.0)}
 
 
 def components(stage="extended", **settings):
@@ -49,7 +49,7 @@ def sink(broker):
     def make(**settings):
         config = Mqtt(hostname="127.0.0.1", port=broker.port, fields="extended")
         discovery = Discovery(HomeAssistant(discovery=True, **settings), config)
-        made.append(MqttSink(config, announcer=discovery))
+        made.append(MqttSink(config, announcers=(discovery,)))
         made[-1].start()
         wait_until(lambda: made[-1].state.connected, "the sink")
         return made[-1]
@@ -128,16 +128,16 @@ def test_they_come_again_when_home_assistant_starts(sink, broker, subscribe):
 def test_a_silent_battery_is_not_described_again():
     cycle = decoded([*sent(1), *sent(2, battery_id="2211054F0002")])[0]
     discovery = Discovery(HomeAssistant(discovery=True), Mqtt())
-    assert len(list(discovery.due(cycle))) == 3
-    discovery.repeat()
-    assert len(list(discovery.due(cycle[:1]))) == 2
+    assert len(list(discovery.due(cycle, 0.0))) == 3
+    discovery.connected()
+    assert len(list(discovery.due(cycle[:1], 0.0))) == 2
 
 
 def test_a_battery_with_new_software_is_described_again():
     discovery = Discovery(HomeAssistant(discovery=True), Mqtt())
-    assert len(list(discovery.due(one_battery()))) == 2
+    assert len(list(discovery.due(one_battery(), 0.0))) == 2
     updated = decoded(sent(1, software_version=4007))[0]
-    [message] = discovery.due(updated)
+    [message] = discovery.due(updated, 0.0)
     assert message.topic == CONFIG
     assert json.loads(message.payload)["device"]["sw_version"] == "4007"
 
@@ -242,8 +242,8 @@ def test_forget_clears_what_the_broker_keeps(sink, broker, subscribe, run, tmp_p
 
 def test_descriptions_are_kept_and_states_are_not():
     discovery = Discovery(HomeAssistant(discovery=True), Mqtt())
-    assert all(each.keep and each.retain and each.qos for each in discovery.due(one_battery()))
-    for each in discovery.states(one_battery()):
+    assert all(each.keep and each.retain and each.qos for each in discovery.due(one_battery(), 0.0))
+    for each in discovery.states(one_battery(), 0.0):
         assert (each.keep, each.retain, each.qos) == (False, False, 0)
 
 

@@ -16,9 +16,9 @@ def open_sink(caplog):
     caplog.set_level(logging.INFO)
     made = []
 
-    def make(port, room=WAITING, spool="", waits=None, announcer=None, **settings):
+    def make(port, room=WAITING, spool="", waits=None, announcers=(), **settings):
         config = Mqtt(**{"hostname": "127.0.0.1", "port": port} | settings)
-        made.append(MqttSink(config, SpoolSettings(str(spool)), announcer, room=room, waits=waits))
+        made.append(MqttSink(config, SpoolSettings(str(spool)), announcers, room=room, waits=waits))
         made[-1].start()
         return made[-1]
 

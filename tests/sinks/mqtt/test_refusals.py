@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from eflexcan2mqtt.sinks.message import Message
+from eflexcan2mqtt.sinks.message import Announcer, Message
 from eflexcan2mqtt.sinks.mqtt import outage, owner
 from tests.support.arrays import array, drained, numbers, publish
 from tests.support.broker import wait_until
@@ -101,31 +101,26 @@ def test_a_denied_status_does_not_hold_up_arrays(open_sink, strict, lines):
     assert "refuses messages on 'eflexbatteries/status': Not authorized; allow client" in line
 
 
-class Describes:
+class Describes(Announcer):
     """Fourteen batteries for Home Assistant, each described once."""
-
-    status_topic = "homeassistant/status"
 
     def __init__(self, size=100):
         self.left = 14
         self._size = size
 
-    def repeat(self):
+    def connected(self):
         self.left = 14
 
-    def due(self, _):
+    def due(self, cycle, now):
         while self.left:
             topic = f"homeassistant/device/{self.left}/config"
             yield Message(topic, b"x" * self._size, retain=True)
             self.left -= 1
 
-    def states(self, _):
-        return []
-
 
 def test_a_denied_description_is_one_line_and_holds_up_no_array(open_sink, strict, lines, caplog):
     broker, _ = strict(f"{STATUS}{ARRAYS}")
-    sink = open_sink(broker.port, announcer=Describes())
+    sink = open_sink(broker.port, announcers=(Describes(),))
     publish(sink, 1)
     wait_until(lambda: lines("refuses"))
     publish(sink, *range(2, 9))
@@ -140,7 +135,7 @@ def test_descriptions_do_not_exceed_what_the_broker_takes_at_once(
 ):
     broker = make_broker("allow_anonymous true", "max_inflight_messages 3").start()
     subscriber = subscribe(broker.port, "homeassistant/#")
-    sink = open_sink(broker.port, announcer=Describes())
+    sink = open_sink(broker.port, announcers=(Describes(),))
     publish(sink, *range(30))
     wait_until(lambda: len(subscriber.messages) == 14)
     assert drained(sink, 10)
@@ -149,7 +144,7 @@ def test_descriptions_do_not_exceed_what_the_broker_takes_at_once(
 
 def test_a_description_that_is_too_large_is_not_sent(open_sink, make_broker, lines):
     broker = make_broker("allow_anonymous true", PACKETS).start()
-    sink = open_sink(broker.port, announcer=Describes(LARGE))
+    sink = open_sink(broker.port, announcers=(Describes(LARGE),))
     publish(sink, 1)
     assert drained(sink, 10)
     wait_until(lambda: lines("not sent"))
