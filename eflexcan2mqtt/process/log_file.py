@@ -25,7 +25,7 @@ class LogFile(RotatingFileHandler):
         super().emit(record)
         self._failing = self._failed_now
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002 (logging's)
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's)
         self._failed_now = True
         if not self._failing:
             sys.stderr.write(f"{self.baseFilename}: {sys.exc_info()[1]}; logging to stderr only\n")
