@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from eflexcan2mqtt.sources import simulator
+from eflexcan2mqtt.sources.faults import parse
 from tests.support.bank import CAPTURES, FRAMES_PER_BURST, candump_line, published
 
 SERVICE = "eflexcan2mqtt"
@@ -106,11 +107,12 @@ def without_time(arrays):
     return [[{k: v for k, v in each.items() if k != "time"} for each in array] for array in arrays]
 
 
-def bank_log(folder, cycles, batteries=14, seed=11, fields="extended"):
+def bank_log(folder, cycles, batteries=14, seed=11, fields="extended", faults=""):
     """A log of the simulator, and the arrays in it."""
+    wrong = parse(faults, batteries) if faults else ()
     frames = list(
         islice(
-            simulator.frames(batteries, 1_700_000_000.0, seed),
+            simulator.frames(batteries, 1_700_000_000.0, seed, wrong),
             cycles * batteries * FRAMES_PER_BURST,
         )
     )

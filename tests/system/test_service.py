@@ -16,7 +16,7 @@ import pytest
 from tests.support.bank import CAPTURES
 from tests.support.program import ORIGINAL_INI
 
-from .service import SERVICE
+from .service import SERVICE, bank_log
 
 RELEASE = Path(os.environ["EFLEX_RELEASE"]) / "eflexcan2mqtt_x86_64.tgz"
 REAL = os.environ.get("EFLEX_CAPTURES")
@@ -82,6 +82,17 @@ def test_health_sees_it_from_outside_and_sees_it_end(bank):
     ended = bank.machine.run(f"cd / && {command}", check=False)
     assert (ended.status, "no eflexcan2mqtt runs" in ended.stderr) == (1, True), ended
     bank.start()
+
+
+def test_an_open_relay_is_seen_in_the_log_and_in_the_status(bank, tmp_path):
+    log, _ = bank_log(tmp_path, 14, batteries=3, faults="relay_open:2@0s")
+    mark = bank.mark()
+    bank.play(log)
+    words = "Battery 2: the charge and discharge relays are open"
+    bank.wait_logged(f"needs attention: {words}", mark)
+    status = bank.machine.run(f"systemctl show -P StatusText {SERVICE}").stdout
+    print(status)
+    assert f"; attention: {words}" in status
 
 
 def test_its_log_lines_have_the_priorities_and_no_times_of_their_own(bank):
