@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar
 
-from .facts import ALARMS, PROBLEMS, WARNINGS, cell_spread, flow, power
+from .facts import ALARMS, PROBLEMS, cell_spread, flow, power
 from .reading import Reading
 
 T = TypeVar("T")
@@ -41,7 +41,6 @@ class BankFacts(TypedDict):
     flow: str
     alarm: str
     problem: bool
-    warning: bool
 
 
 def remember(known: dict[str, T], battery_id: str, value: T) -> None:
@@ -90,5 +89,4 @@ def bank_facts(bank: dict[str, Any]) -> BankFacts:
         "flow": flow(bank["battery_current"], bank["batteries_present"]),
         "alarm": ALARMS[alarm],
         "problem": alarm in PROBLEMS,
-        "warning": alarm in WARNINGS,
     }

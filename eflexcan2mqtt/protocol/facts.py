@@ -55,7 +55,6 @@ class Facts(TypedDict):
     marked_cells: dict[int, str]
     alarm: str
     problem: bool
-    warning: bool
     relays: str
 
 
@@ -70,7 +69,6 @@ def facts(reading: Reading) -> Facts:
         "marked_cells": marked_cells(cells),
         "alarm": ALARMS[alarm],
         "problem": alarm in PROBLEMS,
-        "warning": alarm in WARNINGS,
         "relays": _RELAYS_OPEN[reading["charge_relay_status"], reading["discharge_relay_status"]],
     }
 

@@ -24,7 +24,6 @@ def test_the_facts_of_an_idle_battery():
         "marked_cells": {},
         "alarm": "no alarm",
         "problem": False,
-        "warning": False,
         "relays": "closed",
     }
 
@@ -62,13 +61,11 @@ def test_a_marked_cell_is_the_first_with_its_voltage(cells):
 
 
 @pytest.mark.parametrize(
-    ("alarm", "problem", "warning"),
-    [("1", True, False), ("2", True, False), ("3", False, True), ("Normal", False, False)],
+    ("alarm", "problem"), [("1", True), ("2", True), ("3", False), ("Normal", False)]
 )
-def test_a_level_3_alarm_is_no_problem(alarm, problem, warning):
+def test_a_level_3_alarm_is_no_problem(alarm, problem):
     """A bank that is merely full has it on every battery."""
-    found = facts_of(alarm_status=alarm)
-    assert (found["problem"], found["warning"]) == (problem, warning)
+    assert facts_of(alarm_status=alarm)["problem"] == problem
 
 
 def test_every_alarm_has_its_words():

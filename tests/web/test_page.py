@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 import urllib.request
+from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -91,6 +93,30 @@ def trouble(page):
     return page.locator("#trouble").inner_text()
 
 
+def findings(page):
+    """The lines above the tiles: severity and sentence of each."""
+    return page.evaluate(
+        """[...document.querySelectorAll(".finding")].map(each =>
+             [".severity", ".sentence"].map(part => each.querySelector(part).innerText))"""
+    )
+
+
+def marked(page):
+    """The batteries that are marked in the list, and how."""
+    signs = page.locator("#batteries > li:has(.sign:visible)")
+    texts = [each.get_attribute("aria-label") for each in signs.locator("button").all()]
+    return [re.sub("Battery (\\d+), .*, needs attention: ", r"\1 ", each) for each in texts]
+
+
+def open_once_it_listens(page, port):
+    for _ in range(50):
+        try:
+            page.goto(f"http://127.0.0.1:{port}")
+            break
+        except Error:
+            page.wait_for_timeout(200)
+
+
 def strip(page, number):
     return page.locator(".battery", has=page.get_by_text(f"#{number}", exact=True))
 
@@ -145,6 +171,7 @@ def test_it_says_at_once_that_the_bridge_is_gone_and_recovers_by_itself(page, ba
     bank.fed.kill()
     until(page, lambda: "not answer" in trouble(page))
     assert page.locator(".battery.stale").count() == BATTERIES
+    assert page.title() == "No answer \N{EN DASH} eFlex batteries"
     bank.fed.start()
     until(page, lambda: trouble(page) == "")
     assert page.locator(".battery.stale").count() == 0
@@ -159,10 +186,12 @@ def test_it_says_that_the_broker_is_away(page, bank):
 
 def test_it_says_that_the_bus_is_silent(page, bank):
     bank.fed.silent = set(range(1, BATTERIES + 1))
-    until(page, lambda: "No frames from any battery" in trouble(page))
-    assert page.locator(".battery.stale").count() == BATTERIES
+    silent = ["Problem", "No reading from any battery"]
+    until(page, lambda: silent in findings(page))
+    until(page, lambda: page.locator(".battery.stale").count() == BATTERIES)
+    assert trouble(page) == ""  # it is said once
     bank.fed.silent = set()
-    until(page, lambda: trouble(page) == "")
+    until(page, lambda: silent not in findings(page))
 
 
 def test_it_says_why_there_is_no_bus_and_what_to_do(browser, start, tmp_path):
@@ -171,14 +200,68 @@ def test_it_says_why_there_is_no_bus_and_what_to_do(browser, start, tmp_path):
     ini.write_text(f"[web]\nlisten = 127.0.0.1:{port}\n")
     start("-c", ini, "--input", "can:can77", "--output", "web")
     page = browser.new_page()
-    for _ in range(50):
-        try:
-            page.goto(f"http://127.0.0.1:{port}")
-            break
-        except Error:  # it does not listen yet
-            page.wait_for_timeout(200)
-    until(page, lambda: trouble(page).startswith("can77: "))
+    open_once_it_listens(page, port)
+    until(page, lambda: any(sentence.startswith("can77: ") for _, sentence in findings(page)))
+    assert trouble(page) == ""
     page.close()
+
+
+def test_what_needs_attention_is_above_the_tiles_as_long_as_it_lasts(browser, start, tmp_path):
+    port = free_port()
+    ini = tmp_path / "page.ini"
+    ini.write_text(f"[web]\nlisten = 127.0.0.1:{port}\n")
+    # A minute in a second; the cell stays on the list for ten minutes more.
+    faults = ("--speed", "60", "--faults", "relay_open:3@20s-15m, cell_low:7:12@30s-15m")
+    start("-c", ini, "--input", "simulator:7", *faults, "--output", "web")
+    page = browser.new_page(viewport=PHONE)
+    open_once_it_listens(page, port)
+    page.wait_for_selector(".battery")
+    until(page, lambda: len(findings(page)) == 2)
+    (worse, relays), (milder, cell) = findings(page)
+    assert (worse, milder) == ("Problem", "Notice")
+    assert relays == "Battery 3: the charge and discharge relays are open"
+    assert re.fullmatch(r"Battery 7: cell 12 is 4\d\d mV below the median of its battery", cell)
+    assert marked(page) == ["3 problem", "7 notice"]
+    assert page.title() == "2 need attention \N{EN DASH} eFlex batteries"
+    status = page.locator("#news")
+    assert "needs attention: Battery 7" in status.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    until(page, lambda: len(findings(page)) == 1)
+    assert status.inner_text() == f"needs attention no more: {relays}"
+    assert marked(page) == ["7 notice"]
+    assert page.title() == "1 needs attention \N{EN DASH} eFlex batteries"
+    until(page, lambda: findings(page) == [])
+    assert marked(page) == []
+    assert page.title() == "eFlex batteries"
+    assert not page.locator("#attention").is_visible()
+    page.close()
+
+
+def test_a_finding_opens_its_battery_by_key(page):
+    link = page.get_by_role("link", name="Battery 4: the charge and discharge relays are open")
+    link.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("region", name=re.compile("^Battery 4,")).wait_for()
+    assert page.evaluate("document.activeElement.id") == "detail"
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.ariaLabel").startswith("Battery 4,")
+
+
+def test_a_finding_has_its_time_and_from_another_day_its_date(browser, bank):
+    with urllib.request.urlopen(f"{bank.url}/health", timeout=5) as answer:
+        since = json.load(answer)["attention"][0]["since"]
+    then = datetime.fromtimestamp(since, timezone.utc)
+    looked_at = {
+        then: "since %H:%M",
+        then.replace(day=1, month=then.month % 12 + 1): f"since %b {then.day}, %H:%M",
+        then.replace(day=1, year=then.year + 1): f"since %b {then.day}, %Y, %H:%M",
+    }
+    for now, shown in looked_at.items():
+        page = browser.new_page(timezone_id="UTC", locale="en-US")
+        page.clock.set_fixed_time(now)
+        page.goto(bank.url)
+        assert page.locator(".finding .since").first.inner_text() == then.strftime(shown)
+        page.close()
 
 
 @pytest.mark.parametrize("size", [PHONE, WALL], ids=["phone", "wall"])
@@ -187,6 +270,7 @@ def test_it_fits_every_screen_without_scrolling_sideways(browser, bank, size, sc
     page = browser.new_page(viewport=size, color_scheme=scheme)
     page.goto(bank.url)
     page.wait_for_selector(".battery")
+    page.wait_for_selector(".finding")
     strip(page, 1).click()
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     if folder := os.environ.get("EFLEX_SCREENSHOTS"):

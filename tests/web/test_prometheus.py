@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import time
 import urllib.parse
@@ -31,9 +32,7 @@ def scraped(tmp_path_factory):
     config = (EXAMPLES / "prometheus.yml").read_text()
     config = config.replace("15s", "1s").replace("8080", str(page))
     (folder / "prometheus.yml").write_text(config)
-    rules = (EXAMPLES / "prometheus-alerts.yml").read_text()
-    rules = rules.replace("for: 1m", "for: 2s").replace("[1m]", "[5s]")
-    (folder / "prometheus-alerts.yml").write_text(rules)
+    shutil.copy(EXAMPLES / "prometheus-alerts.yml", folder)
     with (folder / "prometheus.log").open("w") as log:
         process = subprocess.Popen(
             [
@@ -69,8 +68,9 @@ def ask(url, what, query=""):
 
 
 def firing(scraped):
-    alerts = ask(scraped.url, "alerts")
-    return {each["labels"]["alertname"] for each in alerts["alerts"] if each["state"] == "firing"}
+    """The alerts that fire, in words."""
+    alerts = ask(scraped.url, "alerts")["alerts"]
+    return {each["annotations"]["summary"] for each in alerts if each["state"] == "firing"}
 
 
 def test_the_values_are_those_of_the_batteries(scraped):
@@ -98,12 +98,67 @@ def test_prometheus_finds_no_fault_with_the_format_nor_with_the_rules(scraped):
     )
 
 
-def test_an_alert_fires_when_a_battery_is_missing_and_ends_when_it_is_back(scraped):
-    wait_until(lambda: "EflexAlarm" in firing(scraped), "the alarm of battery 4")
-    assert "EflexBatteryMissing" not in firing(scraped)
-    scraped.fed.silent = {9}
+def test_an_alert_fires_when_a_battery_has_a_problem_and_ends_with_it(scraped):
+    ill = {"Battery 2: alarm 2", "Battery 4: alarm 1", "Battery 4: relay open"}
+    wait_until(lambda: firing(scraped) == ill, "the alerts of the bank, and none of its level 3")
+    scraped.fed.change(9, discharge_relay_status="Break")
     begun = time.monotonic()
-    wait_until(lambda: "EflexBatteryMissing" in firing(scraped), "the alert")
-    print(f"EflexBatteryMissing fires {time.monotonic() - begun:.0f} s after the last word")
-    scraped.fed.silent = set()
-    wait_until(lambda: "EflexBatteryMissing" not in firing(scraped), "its end")
+    wait_until(lambda: firing(scraped) == {*ill, "Battery 9: relay open"}, "the alert")
+    print(f"it fires {time.monotonic() - begun:.0f} s after the relay has opened")
+    scraped.fed.change(9)
+    wait_until(lambda: firing(scraped) == ill, "its end")
+
+
+def test_a_notice_must_last_for_an_hour_and_no_program_for_a_minute(tmp_path):
+    """By promtool, whose hours pass in no time."""
+    spread = {"kind": "cell_spread", "severity": "notice", "battery_number": "3"}
+    away = {"kind": "broker_away", "severity": "notice"}
+    listed = [
+        "eflexcan2mqtt_bus",
+        *(f"eflex_attention{to_labels(each)}" for each in (spread, away)),
+    ]
+    notices = [
+        alert(spread, "Battery 3: cell spread"),
+        alert(away, "broker away"),
+    ]
+    gone = [alert({}, "no metrics from eflexcan2mqtt: is it running?")]
+    expected = {
+        ("EflexNotice", "59m"): [],
+        ("EflexNotice", "60m"): notices,
+        ("EflexProblem", "60m"): [],
+        ("EflexNotRunning", "60m"): [],
+    }
+    tests = [
+        rule_test(listed, expected),
+        rule_test([], {("EflexNotRunning", "59s"): [], ("EflexNotRunning", "60s"): gone}),
+    ]
+    rules = [str(EXAMPLES / "prometheus-alerts.yml")]
+    (tmp_path / "test.yml").write_text(json.dumps({"rule_files": rules, "tests": tests}))
+    done = subprocess.run(
+        ["promtool", "test", "rules", tmp_path / "test.yml"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=20,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def to_labels(labels):
+    return "{" + ",".join(f'{name}="{value}"' for name, value in labels.items()) + "}"
+
+
+def alert(labels, summary):
+    return {"exp_labels": labels, "exp_annotations": {"summary": summary}}
+
+
+def rule_test(series, expected):
+    """Of promtool: series that are 1 for two hours, and alerts by their names and times."""
+    return {
+        "interval": "1s",
+        "input_series": [{"series": each, "values": "1x7200"} for each in series],
+        "alert_rule_test": [
+            {"alertname": name, "eval_time": when, "exp_alerts": alerts}
+            for (name, when), alerts in expected.items()
+        ],
+    }

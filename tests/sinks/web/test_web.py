@@ -160,7 +160,6 @@ def test_a_cycle_brings_what_follows_from_it_so_that_the_page_decides_nothing(bo
         "marked_cells": {"16": "lowest"},
         "alarm": "level 1: relays open",
         "problem": True,
-        "warning": False,
         "relays": "closed",
     }
     assert cycle["bank"]["flow"] == "at rest"
