@@ -18,6 +18,7 @@ pytest_plugins = ("tests.support.leftovers",)
 
 # A busy machine is no bug.
 settings.register_profile("unhurried", deadline=None)
+settings.register_profile("short", deadline=None, max_examples=20)
 settings.register_profile("long", deadline=None, max_examples=5000)
 settings.load_profile("unhurried")
 
