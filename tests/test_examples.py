@@ -100,3 +100,14 @@ def test_the_panels_of_the_dashboard_do_not_lie_on_each_other():
                 assert (x, y) not in taken, panel["title"]
                 assert x < 24
                 taken.add((x, y))
+
+
+BUILT_IN = {
+    *("heading", "gauge", "tile", "markdown", "history-graph", "statistics-graph"),
+    *("sections", "panel", "grid"),
+}
+
+
+def test_home_assistants_dashboard_needs_no_card_that_has_to_be_installed():
+    text = (EXAMPLES / "homeassistant-dashboard.yaml").read_text()
+    assert set(re.findall(r"^ *(?:- )?type: (\S+)$", text, re.MULTILINE)) <= BUILT_IN

@@ -215,6 +215,20 @@ class HomeAssistant:
         "enabled or none.",
         parsers.one_of("disabled", "enabled", "none"),
     )
+    interval: float = _setting(
+        10.0,
+        "In seconds, how often values are sent; 0 sends each cycle. Alarms, relays, and what needs "
+        "attention are sent at once. A value without a successor for three intervals is shown as "
+        "unavailable.",
+        parsers.number("seconds", 3600, "an hour", zero=True),
+        example="10",
+    )
+    area: str = _setting(
+        "",
+        "The area of new devices, such as Garage; one that you choose in Home Assistant stays.",
+        topics.text,
+        example="Garage",
+    )
 
 
 @dataclass(frozen=True)

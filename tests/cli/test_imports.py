@@ -105,8 +105,12 @@ def test_an_input_and_an_output_load_what_they_use(tmp_path, arguments, expected
             "[homeassistant]\ndiscovery = yes\n",
             {
                 "sinks.homeassistant",
+                "sinks.homeassistant.attention",
+                "sinks.homeassistant.devices",
                 "sinks.homeassistant.discovery",
                 "sinks.homeassistant.entities",
+                "sinks.homeassistant.looks",
+                "sinks.homeassistant.schedule",
             },
         ),
     ],

@@ -39,60 +39,86 @@ def _alarm(reading: Reading) -> str:
     return "Normal"
 
 
+ENERGY = {"energy_in": 1.5, "energy_out": 0.25, "energy_ignored": 0.125}
+BANK_ENERGY = {"energy_in": 22.5, "energy_out": 3.75, "energy_ignored": 1.875}
+
+
+def energy(readings: list[Reading]) -> dict[str, Any]:
+    """What is retained of the counters."""
+    batteries = {each["battery_id"]: ENERGY for each in readings}
+    return {"time": 1_715_987_139.1, "bank": BANK_ENERGY, "batteries": batteries}
+
+
 BATTERY: dict[str, Shown] = {
-    "sensor.{}_number": _of("battery_number"),
-    "sensor.{}_batteries_in_system": _of("batteries_in_system"),
-    "sensor.{}_soc": _of("battery_soc", "%", "battery"),
-    "sensor.{}_voltage": _of("battery_voltage", "V", "voltage"),
-    "sensor.{}_current": _of("battery_current", "A", "current"),
-    "sensor.{}_power": Shown(
+    "battery_number": _of("battery_number"),
+    "batteries_in_system": _of("batteries_in_system"),
+    "battery_soc": _of("battery_soc", "%", "battery"),
+    "battery_voltage": _of("battery_voltage", "V", "voltage"),
+    "battery_current": _of("battery_current", "A", "current"),
+    "power": Shown(
         lambda reading: round(reading["battery_voltage"] * reading["battery_current"], 1),
         *("W", "power"),
     ),
-    "sensor.{}_system_average_voltage": _of("system_average_voltage", "V", "voltage"),
-    "sensor.{}_pre_voltage": _of("pre_volt", "V", "voltage"),
-    "sensor.{}_insulation_resistance": _of("insulation_resistance"),
-    "sensor.{}_lifetime_discharge_energy": _of("lifetime_discharge_energy"),
-    "sensor.{}_cell_spread": Shown(
+    "system_average_voltage": _of("system_average_voltage", "V", "voltage"),
+    "pre_volt": _of("pre_volt", "V", "voltage"),
+    # 65535 from all.
+    "insulation_resistance": Shown(lambda _: None),
+    "lifetime_discharge_energy": _of("lifetime_discharge_energy"),
+    "cell_spread": Shown(
         lambda reading: max(reading["cell_voltages"]) - min(reading["cell_voltages"]),
         *("mV", "voltage"),
     ),
-    "sensor.{}_max_cell_voltage": _of("max_cell_voltage", "mV", "voltage"),
-    "sensor.{}_max_cell_voltage_number": _of("max_cell_voltage_num"),
-    "sensor.{}_min_cell_voltage": _of("min_cell_voltage", "mV", "voltage"),
-    "sensor.{}_min_cell_voltage_number": _of("min_cell_voltage_num"),
-    "sensor.{}_alarm_status": Shown(_alarm, None, "enum"),
-    "binary_sensor.{}_problem": Shown(_problem, None, "problem"),
-    "binary_sensor.{}_charge_relay_status": _relay("charge_relay_status"),
-    "binary_sensor.{}_discharge_relay_status": _relay("discharge_relay_status"),
-    "binary_sensor.{}_precharge_relay_status": _relay("precharge_relay_status"),
-    "sensor.{}_charge_current_limit": _of("charge_current_limit", "A", "current"),
-    "sensor.{}_max_temperature": _of("max_temp", "°C", "temperature"),
-    "sensor.{}_min_temperature": _of("min_temp", "°C", "temperature"),
-    "sensor.{}_average_temperature": _of("average_temp", "°C", "temperature"),
+    "max_cell_voltage": _of("max_cell_voltage", "mV", "voltage"),
+    "max_cell_voltage_num": _of("max_cell_voltage_num"),
+    "min_cell_voltage": _of("min_cell_voltage", "mV", "voltage"),
+    "min_cell_voltage_num": _of("min_cell_voltage_num"),
+    "alarm_status": Shown(_alarm, None, "enum"),
+    "problem": Shown(_problem, None, "problem"),
+    "charge_relay_status": _relay("charge_relay_status"),
+    "discharge_relay_status": _relay("discharge_relay_status"),
+    "precharge_relay_status": _relay("precharge_relay_status"),
+    "charge_current_limit": _of("charge_current_limit", "A", "current"),
+    "max_temp": _of("max_temp", "°C", "temperature"),
+    "min_temp": _of("min_temp", "°C", "temperature"),
+    "average_temp": _of("average_temp", "°C", "temperature"),
     # Guesses have no class, and so no statistics.
-    "sensor.{}_discharge_current_limit": _of("discharge_current_limit"),
-    "sensor.{}_state_of_health": _of("state_of_health"),
-    "sensor.{}_voltage_at_68": _of("voltage_at_68"),
-    "sensor.{}_max_temperature_number": _of("max_temp_num"),
-    "sensor.{}_min_temperature_number": _of("min_temp_num"),
-    "sensor.{}_alarm_level_1": _of("alarm_level_1"),
-    "sensor.{}_alarm_level_2": _of("alarm_level_2"),
-    "sensor.{}_alarm_level_3": _of("alarm_level_3"),
-    "binary_sensor.{}_high_voltage_warning": Shown(
-        lambda reading: "on" if reading["alarm_level_3"] & 8 else "off"
-    ),
+    "discharge_current_limit": _of("discharge_current_limit"),
+    "state_of_health": _of("state_of_health"),
+    "voltage_at_68": _of("voltage_at_68"),
+    "max_temp_num": _of("max_temp_num"),
+    "min_temp_num": _of("min_temp_num"),
+    "alarm_level_1": _of("alarm_level_1"),
+    "alarm_level_2": _of("alarm_level_2"),
+    "alarm_level_3": _of("alarm_level_3"),
+    "high_voltage_warning": Shown(lambda reading: "on" if reading["alarm_level_3"] & 8 else "off"),
+    "energy_in": Shown(lambda _: ENERGY["energy_in"], "kWh", "energy"),
+    "energy_out": Shown(lambda _: ENERGY["energy_out"], "kWh", "energy"),
+    "energy_ignored": Shown(lambda _: ENERGY["energy_ignored"], "kWh", "energy"),
 }
+"""By what ends the unique id."""
 for _number in range(1, 17):
-    BATTERY[f"sensor.{{}}_cell_{_number}_voltage"] = Shown(
+    BATTERY[f"cell_voltages_{_number}"] = Shown(
         lambda reading, index=_number - 1: reading["cell_voltages"][index], "mV", "voltage"
     )
 for _number in range(1, 7):
-    BATTERY[f"sensor.{{}}_probe_{_number}_temperature"] = Shown(
+    BATTERY[f"temps_{_number}"] = Shown(
         lambda reading, key=str(_number): reading["temps"][key], "°C", "temperature"
     )
 
-SWITCHED_OFF = {"sensor.{}_last_heard", "sensor.{}_raw_status", "sensor.{}_raw_cells"}
+MOVING = {"time", "raw_status", "raw_cells"}
+"""What is another one in each reading."""
+
+SWITCHED_OFF = MOVING | {
+    *("battery_number", "batteries_in_system", "system_average_voltage", "pre_volt", "power"),
+    *("insulation_resistance", "lifetime_discharge_energy"),
+    *("max_cell_voltage_num", "min_cell_voltage_num", "max_temp_num", "min_temp_num"),
+    *("discharge_current_limit", "state_of_health", "voltage_at_68"),
+    *("alarm_level_1", "alarm_level_2", "alarm_level_3", "high_voltage_warning"),
+    *("energy_in", "energy_out", "energy_ignored"),
+}
+"""What a new installation does not show of a battery, with all fields and cells."""
+
+SWITCHED_OFF_OF_BANK = {"time", "cell_spread_battery", "energy_ignored"}
 
 
 def bank(readings: list[Reading]) -> dict[str, tuple[Any, str | None, str | None]]:
@@ -102,19 +128,23 @@ def bank(readings: list[Reading]) -> dict[str, tuple[Any, str | None, str | None
     power = sum(round(each["battery_voltage"] * each["battery_current"], 1) for each in readings)
     soc = sum(each["battery_soc"] for each in readings) / count
     volts = sum(each["battery_voltage"] for each in readings) / count
+    limit = sum(each["charge_current_limit"] for each in readings)
+    current = round(sum(each["battery_current"] for each in readings), 1)
     return {
-        "sensor.eflex_bank_soc": (round(soc, 1), "%", "battery"),
-        "sensor.eflex_bank_voltage": (round(volts, 1), "V", "voltage"),
-        "sensor.eflex_bank_current": (
-            round(sum(each["battery_current"] for each in readings), 1),
-            *("A", "current"),
-        ),
-        "sensor.eflex_bank_power": (round(power, 1), "W", "power"),
-        "sensor.eflex_bank_batteries_present": (count, None, None),
-        "sensor.eflex_bank_batteries_in_system": (15, None, None),
-        "sensor.eflex_bank_cell_spread": (max(spreads), "mV", "voltage"),
-        "sensor.eflex_bank_cell_spread_battery": (spreads.index(max(spreads)) + 1, None, None),
-        "sensor.eflex_bank_alarm_status": ("1", None, "enum"),
-        "binary_sensor.eflex_bank_problem": ("on", None, "problem"),
-        "binary_sensor.eflex_bank_bridge": ("on", None, "connectivity"),
+        "battery_soc": (round(soc, 1), "%", "battery"),
+        "battery_voltage": (round(volts, 1), "V", "voltage"),
+        "battery_current": (current, "A", "current"),
+        "power": (round(power, 1), "W", "power"),
+        "charge_current_limit": (round(limit, 1), "A", "current"),
+        "batteries_present": (count, None, None),
+        "batteries_in_system": (15, None, None),
+        "cell_spread": (max(spreads), "mV", "voltage"),
+        "cell_spread_battery": (spreads.index(max(spreads)) + 1, None, None),
+        "alarm_status": ("1", None, "enum"),
+        "attention": ("problem", None, "enum"),
+        "problem": ("on", None, "problem"),
+        "bridge": ("on", None, "connectivity"),
+        "energy_in": (BANK_ENERGY["energy_in"], "kWh", "energy"),
+        "energy_out": (BANK_ENERGY["energy_out"], "kWh", "energy"),
+        "energy_ignored": (BANK_ENERGY["energy_ignored"], "kWh", "energy"),
     }

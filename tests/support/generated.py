@@ -11,7 +11,7 @@ from eflexcan2mqtt.settings.describe import settings_table, shipped_ini
 
 from .completion import completion
 from .manual import manual
-from .tables import fault_table, field_table, limit_table, status_table
+from .tables import fault_table, field_table, limit_table, off_table, status_table
 
 HOME = Path(__file__).parents[2]
 INI = HOME / "eflexcan2mqtt.ini"
@@ -19,6 +19,7 @@ SETTINGS_PAGE = HOME / "docs" / "settings.md"
 FIELDS_PAGE = HOME / "docs" / "fields.md"
 FAULTS_PAGE = HOME / "docs" / "faults.md"
 ATTENTION_PAGE = HOME / "docs" / "attention.md"
+HOME_ASSISTANT_PAGE = HOME / "docs" / "homeassistant.md"
 COMMAND_LINE_PAGE = HOME / "docs" / "command-line.md"
 MANUAL = HOME / "packaging" / "eflexcan2mqtt.1"
 COMPLETION = HOME / "packaging" / "eflexcan2mqtt.bash"
@@ -41,6 +42,7 @@ def generated() -> dict[Path, str]:
         FIELDS_PAGE: between(FIELDS_PAGE.read_text(), "fields", field_table()),
         FAULTS_PAGE: between(FAULTS_PAGE.read_text(), "statuses", status_table()),
         ATTENTION_PAGE: between(ATTENTION_PAGE.read_text(), "attention", limit_table()),
+        HOME_ASSISTANT_PAGE: between(HOME_ASSISTANT_PAGE.read_text(), "off", off_table()),
         COMMAND_LINE_PAGE: between(COMMAND_LINE_PAGE.read_text(), "faults", fault_table()),
         MANUAL: manual(),
         COMPLETION: completion(),

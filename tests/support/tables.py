@@ -5,6 +5,8 @@ from __future__ import annotations
 from eflexcan2mqtt.cli import EXIT_STATUSES
 from eflexcan2mqtt.protocol.fields import FIELDS, STAGES
 from eflexcan2mqtt.protocol.limits import LIMITS
+from eflexcan2mqtt.sinks.homeassistant.entities import id_words, words
+from eflexcan2mqtt.sinks.homeassistant.looks import OF_BANK, OF_BATTERY
 from eflexcan2mqtt.sources.faults import KINDS
 
 
@@ -58,4 +60,16 @@ def fault_table() -> str:
     rows += [
         f"| `{':'.join((name, *kind.about))}` | {kind.words} |" for name, kind in KINDS.items()
     ]
+    return "\n".join(rows)
+
+
+def off_table() -> str:
+    """The table of what Home Assistant does not show at first, as Markdown."""
+    rows = ["| device | entity | its id ends in | why it is off |", "|---|---|---|---|"]
+    for device, looks in (("battery", OF_BATTERY), ("bank", OF_BANK)):
+        rows += [
+            f"| {device} | `{look.name or words(key)}` | `_{id_words(key)}` | {look.off} |"
+            for key, look in looks.items()
+            if look.off
+        ]
     return "\n".join(rows)

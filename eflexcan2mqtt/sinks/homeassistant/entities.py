@@ -1,7 +1,7 @@
 """A field in, its Home Assistant entities out, in the form of MQTT discovery.
 
-Name, unit and class of an entity follow from the field table; each function returns its
-entities by their keys in the device.
+Name, unit and class of an entity follow from the field table and from looks.py; each function
+returns its entities by their keys in the device.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ...protocol.values import (
     WorstAlarm,
     assert_never,
 )
+from .looks import OF_BANK, OF_BATTERY, Look
 
 Json = dict[str, Any]
 
@@ -35,10 +36,13 @@ _CLASSES = {
     "mV": "voltage",
     "A": "current",
     "W": "power",
+    "kWh": "energy",
     "%": "battery",
     "°C": "temperature",
 }
 _WORDS = {"soc": "SOC", "num": "number", "temp": "temperature", "volt": "voltage"}
+_UNKNOWN = {"insulation_resistance": 65_535}
+"""What a battery sends for a value that it does not know."""
 
 
 def of_field(each: Field | Derived, cells: str) -> dict[str, Json]:
@@ -52,37 +56,62 @@ def of_field(each: Field | Derived, cells: str) -> dict[str, Json]:
         case Probes():
             found = _probes(each)
         case WorstAlarm():
-            found = _alarm(key)
+            found = {key: _alarm(key)}
         case Choice() as choice:
             # Contacts are open or closed, which is how Home Assistant shows an opening.
             opened, closed = choice.words
-            contact = _binary(key, source, opened, closed) | {"device_class": "opening"}
-            found = {key: _diagnostic(contact)}
+            contact = binary(key, _or_none(source), opened, closed) | {"device_class": "opening"}
+            found = {key: diagnostic(contact)}
         case BitOf():
-            found = {key: _diagnostic(_flag(key, source))}
+            found = {key: diagnostic(binary(key, _or_none(source)))}
         case Hex():
-            found = {key: _off(_diagnostic(_sensor(key, source)))}
+            found = {key: diagnostic(sensor(key, _or_none(source)))}
         case Tenths():
             found = {key: _number(each, digits=1)}
         case Whole() | Celsius() | Letter() | Serial():
             found = {key: _number(each, digits=0)}
         case _:
             assert_never(each.value)
-    return found
+    return _with_looks(found, OF_BATTERY)
 
 
 def of_total(each: Total) -> dict[str, Json]:
     """The entities of a total of the bank."""
+    source = _or_none(f"value_json.{each.key}")
     if each.key == TIME:
-        return {TIME: _timestamp()}
-    if each.key == "alarm_status":
-        return _alarm(each.key)
-    return {each.key: _sensor(each.key, f"value_json.{each.key}", each.unit, each.unit != "mV")}
+        entity = _timestamp()
+    elif each.key == "alarm_status":
+        entity = _alarm(each.key)
+    else:
+        entity = sensor(each.key, source, each.unit, each.unit != "mV")
+    return _with_looks({each.key: entity}, OF_BANK)
+
+
+def of_facts() -> dict[str, Json]:
+    """The entities of what follows from a reading."""
+    units = {"power": ("W", 1), "cell_spread": ("mV", 0)}
+    found = {key: sensor(key, _or_none(f"value_json.{key}"), *unit) for key, unit in units.items()}
+    return _with_looks(found, OF_BATTERY)
+
+
+def energy(source: str, looks: dict[str, Look], topic: str) -> dict[str, Json]:
+    """The counters on their own retained topic; ``source`` is the template of their object.
+
+    They do not expire: an old value is better for statistics than none.
+    """
+    found = {}
+    for key in ("energy_in", "energy_out", "energy_ignored"):
+        entity = sensor(key, f"{{{{ {source}.{key} | default(none) }}}}", "kWh", 2) | {
+            "state_class": "total_increasing",
+            "state_topic": topic,
+        }
+        found[key] = diagnostic(entity) if key == "energy_ignored" else entity
+    return _with_looks(found, looks)
 
 
 def bridge(status_topic: str) -> Json:
     """Whether this program is connected."""
-    return _diagnostic(
+    return diagnostic(
         {
             "platform": "binary_sensor",
             "name": "Bridge",
@@ -94,45 +123,9 @@ def bridge(status_topic: str) -> Json:
     )
 
 
-def _cells(each: Field | Derived, cells: str) -> dict[str, Json]:
-    """An entity for each cell, from 1, unless the setting ``cells`` is none."""
-    source = f"value_json.{each.key}"
-    found = {
-        f"{each.key}_{number}": _diagnostic(
-            _sensor(f"cell_{number}_voltage", f"({source} | default([]))[{number - 1}]", each.unit)
-        )
-        for number in range(1, CELL_COUNT + 1)
-        if cells != "none"
-    }
-    return {key: _off(cell) if cells == "disabled" else cell for key, cell in found.items()}
-
-
-def _probes(each: Field | Derived) -> dict[str, Json]:
-    """An entity for each probe, from 1."""
-    source = f"(value_json.{each.key} | default({{}}))"
-    return {
-        f"{each.key}_{number}": _diagnostic(
-            _sensor(f"probe_{number}_temperature", f"{source}['{number}']", each.unit)
-        )
-        for number in range(1, PROBES + 1)
-    }
-
-
-def _number(each: Field | Derived, digits: int) -> Json:
-    source = f"value_json.{each.key}"
-    if each.unit and each.evidence != HYPOTHESIS:
-        return _sensor(each.key, source, each.unit, digits)
-    # Wrong statistics cannot be repaired: a guess is a plain number, without unit and class.
-    return _diagnostic(_sensor(each.key, source))
-
-
-def _sensor(key: str, source: str, unit: str = "", digits: int = 0) -> Json:
-    entity: Json = {
-        "platform": "sensor",
-        "name": _name(key),
-        # None is shown as unknown; nothing at all would keep the old value.
-        "value_template": f"{{{{ {source} | default(none) }}}}",
-    }
+def sensor(key: str, template: str, unit: str = "", digits: int = 0) -> Json:
+    """A sensor; with a unit, of its class, and with statistics."""
+    entity: Json = {"platform": "sensor", "name": words(key), "value_template": template}
     if unit:
         entity |= {
             "unit_of_measurement": unit,
@@ -143,53 +136,106 @@ def _sensor(key: str, source: str, unit: str = "", digits: int = 0) -> Json:
     return entity
 
 
-def _binary(key: str, source: str, on: str, off: str) -> Json:
+def binary(key: str, template: str, on: str = "True", off: str = "False") -> Json:
+    """A binary sensor; by default for a JSON boolean."""
     return {
         "platform": "binary_sensor",
-        "name": _name(key),
-        "value_template": f"{{{{ {source} | default(none) }}}}",
+        "name": words(key),
+        "value_template": template,
         "payload_on": on,
         "payload_off": off,
     }
 
 
-def _flag(key: str, source: str) -> Json:
-    """A binary sensor for a JSON boolean."""
-    return _binary(key, source, "True", "False")
-
-
-def _alarm(key: str) -> dict[str, Json]:
-    """The worst level, and whether it is a fault."""
-    level = _sensor(key, f"value_json.{key}") | {
-        "device_class": "enum",
-        "options": list(ALARM_STATES),
-    }
-    problem = _flag("problem", "value_json.problem") | {"device_class": "problem"}
-    return {key: level, "problem": problem}
-
-
-def _timestamp() -> Json:
-    """The time of the last frame: a new state each second, so disabled by default."""
-    heard = _sensor("last_heard", f"(value_json.{TIME} | as_datetime)")
-    return _off(_diagnostic(heard | {"device_class": "timestamp"}))
-
-
-def _diagnostic(entity: Json) -> Json:
+def diagnostic(entity: Json) -> Json:
     return {**entity, "entity_category": "diagnostic"}
 
 
-def _off(entity: Json) -> Json:
-    return {**entity, "enabled_by_default": False}
+def words(key: str) -> str:
+    """A key in words; ids are made from these, and so they never change."""
+    if key == TIME:
+        return "Last heard"
+    found = [_WORDS.get(word, word) for word in key.removeprefix("battery_").split("_")]
+    found[0] = found[0][:1].upper() + found[0][1:]
+    return " ".join(found)
 
 
-def _name(key: str) -> str:
-    words = [_WORDS.get(word, word) for word in key.removeprefix("battery_").split("_")]
-    words[0] = words[0][:1].upper() + words[0][1:]
-    return " ".join(words)
+def id_words(key: str) -> str:
+    """How the id of an entity ends."""
+    return words(key).lower().replace(" ", "_")
 
 
-FACTS = {
-    "power": _sensor("power", "value_json.power", "W", 1),
-    "cell_spread": _sensor("cell_spread", "value_json.cell_spread", "mV"),
-}
-"""The entities of facts that follow from a reading."""
+def _or_none(source: str) -> str:
+    # None is shown as unknown; nothing at all would keep the old value.
+    return f"{{{{ {source} | default(none) }}}}"
+
+
+def _with_looks(entities: dict[str, Json], looks: dict[str, Look]) -> dict[str, Json]:
+    return {key: _looking(entity, looks.get(key, Look())) for key, entity in entities.items()}
+
+
+def _looking(entity: Json, look: Look) -> Json:
+    more: Json = {}
+    if look.name:
+        more["name"] = look.name
+    if look.icon:
+        more["icon"] = look.icon
+    if look.chart:
+        more["state_class"] = "measurement"
+    if look.off:
+        more["enabled_by_default"] = False
+    return {**entity, **more}
+
+
+def _cells(each: Field | Derived, cells: str) -> dict[str, Json]:
+    """An entity for each cell, from 1, unless the setting ``cells`` is none."""
+    source = f"value_json.{each.key}"
+    found = {
+        f"{each.key}_{number}": diagnostic(
+            sensor(
+                f"cell_{number}_voltage",
+                _or_none(f"({source} | default([]))[{number - 1}]"),
+                each.unit,
+            )
+        )
+        for number in range(1, CELL_COUNT + 1)
+        if cells != "none"
+    }
+    off = {"enabled_by_default": False} if cells == "disabled" else {}
+    return {key: {**cell, **off} for key, cell in found.items()}
+
+
+def _probes(each: Field | Derived) -> dict[str, Json]:
+    """An entity for each probe, from 1."""
+    source = f"(value_json.{each.key} | default({{}}))"
+    return {
+        f"{each.key}_{number}": diagnostic(
+            sensor(f"probe_{number}_temperature", _or_none(f"{source}['{number}']"), each.unit)
+        )
+        for number in range(1, PROBES + 1)
+    }
+
+
+def _number(each: Field | Derived, digits: int) -> Json:
+    key, source = each.key, f"value_json.{each.key}"
+    if each.unit and each.evidence != HYPOTHESIS:
+        return sensor(key, _or_none(source), each.unit, digits)
+    # Wrong statistics cannot be repaired: a guess is a plain number, without unit and class.
+    template = _or_none(source)
+    if key in _UNKNOWN:
+        template = f"{{{{ none if {source} == {_UNKNOWN[key]} else {source} | default(none) }}}}"
+    return diagnostic(sensor(key, template))
+
+
+def _alarm(key: str) -> Json:
+    """The worst level."""
+    return sensor(key, _or_none(f"value_json.{key}")) | {
+        "device_class": "enum",
+        "options": list(ALARM_STATES),
+    }
+
+
+def _timestamp() -> Json:
+    """The time of the last frame."""
+    heard = sensor(TIME, _or_none(f"(value_json.{TIME} | as_datetime)"))
+    return diagnostic(heard | {"device_class": "timestamp"})

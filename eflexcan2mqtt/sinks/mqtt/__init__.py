@@ -15,7 +15,19 @@ def make(context: Context) -> Sink:
     if config.homeassistant.discovery:
         from ..homeassistant.discovery import Discovery
 
-        announcers.append(Discovery(config.homeassistant, config.mqtt))
+        page_url = ""
+        if config.web.listen:
+            from ..web.address import open_url
+
+            page_url = open_url(config.web.listen)
+        announcers.append(
+            Discovery(
+                config.homeassistant,
+                config.mqtt,
+                attention=context.attention,
+                page_url=page_url,
+            )
+        )
     if config.mqtt.values:
         from .bank_values import BankValues
 

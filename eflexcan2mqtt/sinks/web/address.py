@@ -46,6 +46,12 @@ def parse(listen: str) -> Address:
     return Address(host.strip("[]"), int(port))
 
 
+def open_url(listen: str) -> str:
+    """What opens the page on other machines; empty if it is for this one only."""
+    address = parse(listen)
+    return "" if address.loopback else address.urls()[0]
+
+
 def is_loopback(host: str) -> bool:
     """Whether an address is that of this machine to itself."""
     try:

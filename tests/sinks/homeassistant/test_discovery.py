@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import time
 
 import paho.mqtt.publish as single
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from eflexcan2mqtt import __version__
 from eflexcan2mqtt.protocol.array import array_of
 from eflexcan2mqtt.protocol.fields import FIELDS, STAGES, shown
 from eflexcan2mqtt.settings.schema import HomeAssistant, Mqtt
 from eflexcan2mqtt.sinks.homeassistant.discovery import Discovery
+from eflexcan2mqtt.sinks.homeassistant.looks import OF_BANK, OF_BATTERY
 from eflexcan2mqtt.sinks.mqtt.sink import MqttSink
 from tests.support.bank import EXAMPLE, decoded, sent
 from tests.support.broker import wait_until
@@ -22,6 +25,7 @@ from tests.support.program import mqtt_ini
 SERIAL = EXAMPLE[0]["battery_id"]
 CONFIG = f"homeassistant/device/eflex_{SERIAL}/config"
 BANK_CONFIG = "homeassistant/device/eflex_bank/config"
+ATTENTION = "eflexbatteries/bank/attention"
 
 
 def one_battery():
@@ -29,11 +33,17 @@ def one_battery():
     return decoded(sent(1))[0]
 
 
-def described(cycle, stage="extended", topic=Mqtt.topic, interval=0.0, **settings):
+def descriptions(discovery, cycle, now=0.0):
+    """The configurations that are due, by topic."""
+    due = discovery.due(cycle, now)
+    return {each.topic: json.loads(each.payload) for each in due if each.topic.endswith("/config")}
+
+
+def described(cycle, stage="extended", topic=Mqtt.topic, page_url="", **settings):
     """The configurations, by topic."""
-    mqtt = Mqtt(fields=stage, topic=topic, publish_interval=interval)
-    discovery = Discovery(HomeAssistant(discovery=True, **settings), mqtt)
-    return {each.topic: json.loads(each.payload) for each in discovery.due(cycle, 0.0)}
+    mqtt = Mqtt(fields=stage, topic=topic)
+    discovery = Discovery(HomeAssistant(discovery=True, **settings), mqtt, page_url=page_url)
+    return descriptions(discovery, cycle)
 
 
 def components(stage="extended", **settings):
@@ -72,11 +82,12 @@ def test_each_battery_also_gets_its_object_and_the_array_stays(sink, broker, sub
         "cell_spread": 0,
         "problem": False,
     }
-    assert not [
-        topic
-        for topic, _, retained in subscriber.messages
-        if retained and topic != "eflexbatteries/status"
-    ]
+    late = subscribe(broker.port, "eflexbatteries/#")
+    wait_until(lambda: len(late.messages) >= 2)
+    assert {topic for topic, _, _ in late.messages} == {
+        "eflexbatteries/status",
+        "eflexbatteries/bank/attention",
+    }
 
 
 def test_without_the_setting_nothing_but_the_array_and_the_status_is_published(
@@ -125,30 +136,62 @@ def test_they_come_again_when_home_assistant_starts(sink, broker, subscribe):
     wait_until(lambda: len(subscriber.messages) == 4, "the configurations again")
 
 
+def test_values_follow_the_descriptions_within_two_seconds_when_home_assistant_starts(
+    sink, broker, subscribe
+):
+    """Though they would be due in an hour."""
+    descriptions = subscribe(broker.port, "ha/device/+/config")
+    values = subscribe(broker.port, f"eflexbatteries/{SERIAL}")
+    ours = sink(prefix="ha", interval=3600.0)
+
+    def publish_until(condition):
+        deadline = time.monotonic() + 30
+        while not condition():
+            ours.publish(one_battery())
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+
+    publish_until(lambda: len(values.messages) >= 4)
+    before = len(values.messages)
+    single.single("ha/status", "online", hostname="127.0.0.1", port=broker.port)
+    begun = time.monotonic()
+    publish_until(lambda: len(values.messages) > before)
+    assert time.monotonic() - begun < 2
+    assert len(descriptions.messages) == 4
+
+
 def test_a_silent_battery_is_not_described_again():
     cycle = decoded([*sent(1), *sent(2, battery_id="2211054F0002")])[0]
     discovery = Discovery(HomeAssistant(discovery=True), Mqtt())
-    assert len(list(discovery.due(cycle, 0.0))) == 3
+    assert len(descriptions(discovery, cycle)) == 3
     discovery.connected()
-    assert len(list(discovery.due(cycle[:1], 0.0))) == 2
+    assert len(descriptions(discovery, cycle[:1])) == 2
+
+
+def test_without_a_reading_nothing_is_described():
+    assert described([]) == {}
 
 
 def test_a_battery_with_new_software_is_described_again():
     discovery = Discovery(HomeAssistant(discovery=True), Mqtt())
-    assert len(list(discovery.due(one_battery(), 0.0))) == 2
-    updated = decoded(sent(1, software_version=4007))[0]
-    [message] = discovery.due(updated, 0.0)
-    assert message.topic == CONFIG
-    assert json.loads(message.payload)["device"]["sw_version"] == "4007"
+    assert len(descriptions(discovery, one_battery())) == 2
+    [found] = descriptions(discovery, decoded(sent(1, software_version=4007))[0]).values()
+    assert found["device"]["sw_version"] == "4007"
+    [found] = descriptions(discovery, decoded(sent(2, software_version=4007))[0]).values()
+    assert found["device"]["name"] == "eFlex battery 2"
 
 
-@pytest.mark.parametrize(("interval", "seconds"), [(0, 10), (2.5, 10), (60, 180)])
-def test_a_value_expires_after_a_few_publish_intervals(interval, seconds):
+@pytest.mark.parametrize(("interval", "seconds"), [(0, 10), (2.5, 10), (10, 30), (60, 180)])
+def test_a_value_expires_after_a_few_intervals(interval, seconds):
     for config in described(one_battery(), interval=interval).values():
         assert "expire_after" not in config
         for key, each in config["components"].items():
-            if len(each) > 1 and key != "bridge":
+            if "state_topic" in each:
+                # Retained; a problem or a counter lasts until there is another one.
+                assert "expire_after" not in each
+            elif len(each) > 1:
                 assert each["expire_after"] == seconds
+            if len(each) > 1 and key != "bridge":
                 assert each["availability_topic"] == "eflexbatteries/status"
 
 
@@ -177,11 +220,62 @@ def test_what_is_guessed_or_without_a_unit_makes_no_statistics():
     assert "device_class" not in shown["lifetime_discharge_energy"]
 
 
+def test_what_is_switched_on_at_first_makes_no_entry_in_activity_when_its_number_changes():
+    """Home Assistant makes one for each change of a sensor without a unit and a state class."""
+    for config in described(one_battery(), "experimental").values():
+        for key, each in config["components"].items():
+            quiet = {"unit_of_measurement", "state_class"} & each.keys()
+            words = each["platform"] == "binary_sensor" or each.get("device_class") == "enum"
+            assert quiet or words or each["enabled_by_default"] is False, key
+
+
+def test_what_has_no_class_has_an_icon():
+    for config in described(one_battery(), "experimental").values():
+        for key, each in config["components"].items():
+            assert {"device_class", "icon"} & each.keys(), key
+
+
+def test_each_look_is_that_of_an_entity_and_has_no_needless_reason():
+    found = described(one_battery(), "experimental")
+    assert OF_BANK.keys() <= found[BANK_CONFIG]["components"].keys()
+    assert OF_BATTERY.keys() <= found[CONFIG]["components"].keys()
+
+
+def test_a_battery_keeps_the_ids_of_its_entities_when_it_gets_another_number():
+    first, second = (described(decoded(sent(number))[0])[CONFIG] for number in (1, 2))
+    assert first["device"]["name"] != second["device"]["name"]
+    assert first["components"] == second["components"]
+    soc = first["components"]["battery_soc"]
+    assert soc["default_entity_id"] == f"sensor.eflex_{SERIAL.lower()}_soc"
+
+
+def test_the_ids_of_the_bank_are_those_of_1_2_0():
+    components = described(one_battery())[BANK_CONFIG]["components"]
+    found = {key: each["default_entity_id"] for key, each in components.items()}
+    assert found["battery_soc"] == "sensor.eflex_bank_soc"
+    assert found["bridge"] == "binary_sensor.eflex_bank_bridge"
+    assert found["time"] == "sensor.eflex_bank_last_heard"
+
+
+def test_the_bank_links_to_the_page_and_names_its_version():
+    device = described(one_battery(), page_url="http://192.0.2.7:8080")[BANK_CONFIG]["device"]
+    assert device["configuration_url"] == "http://192.0.2.7:8080"
+    assert device["sw_version"] == f"eflexcan2mqtt {__version__}"
+    assert "configuration_url" not in described(one_battery())[BANK_CONFIG]["device"]
+
+
+def test_all_devices_are_in_the_area():
+    for config in described(one_battery(), area="Garage").values():
+        assert config["device"]["suggested_area"] == "Garage"
+    for config in described(one_battery()).values():
+        assert "suggested_area" not in config["device"]
+
+
 def test_no_template_can_say_nothing():
     """What is not there is None; an empty text would leave the old value."""
     for config in described(one_battery(), "experimental").values():
         for each in config["components"].values():
-            if "value_template" in each:
+            if "value_template" in each and each.get("state_topic") != ATTENTION:
                 assert each["value_template"].endswith("| default(none) }}")
 
 
@@ -238,6 +332,12 @@ def test_forget_clears_what_the_broker_keeps(sink, broker, subscribe, run, tmp_p
     late = subscribe(broker.port, "homeassistant/#")
     wait_until(lambda: late.messages)
     assert [topic for topic, _, _ in late.messages] == [BANK_CONFIG]
+
+
+def test_forget_clears_all_of_the_bank():
+    discovery = Discovery(HomeAssistant(discovery=True), Mqtt())
+    topics = [each.topic for each in discovery.forgotten("bank")]
+    assert topics == [BANK_CONFIG, "eflexbatteries/bank", ATTENTION]
 
 
 def test_descriptions_are_kept_and_states_are_not():

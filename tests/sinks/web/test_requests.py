@@ -229,6 +229,13 @@ def test_an_address_is_shown_as_browsers_take_it(listen, urls):
     assert address.parse(listen).urls() == urls
 
 
+@pytest.mark.parametrize(
+    ("listen", "url"), [("127.0.0.1:8080", ""), ("192.0.2.7:8080", "http://192.0.2.7:8080")]
+)
+def test_a_link_for_other_machines_is_none_if_they_cannot_open_it(listen, url):
+    assert address.open_url(listen) == url
+
+
 def test_the_page_says_why_there_is_no_bus_and_what_to_do(start, tmp_path):
     port, closed = free_port(), free_port()
     arguments = page_of(tmp_path, f"listen = 127.0.0.1:{port}", source="can")
