@@ -11,7 +11,9 @@
 # make system-test   everything that needs a kernel and systemd, in an emulated Debian 13, and the
 #                    short form of it in a Debian 12 (as root); SUITE=bookworm runs all in that one
 # make bench   what it costs, into bench/RESULTS.md (20 minutes, as root)
-# make ha-test   a real Home Assistant shows the bank (needs Python 3.13)
+# make ha-test   real Home Assistants show the bank: all tests with the newest, the short form with older
+#                ones (as root); HASS=2026.2 runs all with that one
+# make ha-screenshots   the pictures of it in docs/ (as root)
 # make web-test   the page in a real Chromium, its metrics in a real Prometheus
 # make influx-test   mosquitto, Node-RED and InfluxDB keep every point
 # make test-python-3.14   all tests with Debian forky's Python (as root)
@@ -119,36 +121,25 @@ influx-test: $(VENV)/installed-test mosquitto
 	cd tests/influx && npm install --silent --no-audit --no-fund --no-package-lock
 	$(VENV)/bin/python -m pytest --override-ini addopts= -v -s $(or $(TESTS),tests/influx)
 
-# Home Assistant is for one Python; where that is missing, only CI minds.
-HASS_PYTHON = $(or $(shell for python in $$(command -v python3.13) \
-  $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.13.*/bin/python; do \
-  $$python -c 'import ssl, sqlite3, venv' 2>/dev/null && echo $$python && break; done))
-HASS_VENV = .venv-homeassistant
+# The version of Home Assistant: 2026.11, 2026.2 or 2025.4.  Empty: all tests with the newest, the short
+# form with the others.
+HASS =
+
+in_hass = $(SUDO) env PYTHONDONTWRITEBYTECODE=1 \
+  EFLEX_HASS="$(CURDIR)/tests/homeassistant/tree.sh $1 hass" $(VENV)/bin/python -m
+
+define ha_test
+$(SUDO) tests/homeassistant/tree.sh $1 hass --version
+$(in_hass) pytest --override-ini addopts= -p no:cacheprovider -v -s $2
+endef
 
 ha-test: $(VENV)/installed-test mosquitto
-ifeq ($(HASS_PYTHON),)
-	@echo "make ha-test: no Python 3.13 here, which Home Assistant needs: nothing was tested" >&2
-	@test -z "$(CI)"
-else
-	$(MAKE) $(HASS_VENV)/installed
-	EFLEX_HASS_BIN=$(CURDIR)/$(HASS_VENV)/bin $(VENV)/bin/python -m pytest --override-ini addopts= \
-	  -v -s $(or $(TESTS),tests/homeassistant)
-endif
+	$(call ha_test,$(or $(HASS),2026.11),$(or $(TESTS),tests/homeassistant))
+	$(if $(HASS)$(TESTS),,$(call ha_test,2026.2,-m short tests/homeassistant))
+	$(if $(HASS)$(TESTS),,$(call ha_test,2025.4,-m short tests/homeassistant))
 
-ha-screenshots: $(VENV)/installed-test mosquitto
-	$(MAKE) $(HASS_VENV)/installed-frontend
-	EFLEX_HASS_BIN=$(CURDIR)/$(HASS_VENV)/bin $(HASS_VENV)/bin/python -m tests.homeassistant.screenshots
-
-# uv resolves its hundred packages in a tenth of pip's time.
-$(HASS_VENV)/installed: tests/homeassistant/requirements.txt
-	$(HASS_PYTHON) -m venv $(HASS_VENV)
-	$(HASS_VENV)/bin/pip --disable-pip-version-check install --quiet uv
-	$(HASS_VENV)/bin/uv pip install --quiet --python $(HASS_VENV) -r $<
-	touch $@
-
-$(HASS_VENV)/installed-frontend: tests/homeassistant/requirements-frontend.txt $(HASS_VENV)/installed
-	$(HASS_VENV)/bin/uv pip install --quiet --python $(HASS_VENV) -r $<
-	touch $@
+ha-screenshots: $(VENV)/installed-web mosquitto
+	$(call in_hass,$(or $(HASS),2026.11)) tests.homeassistant.screenshots
 
 $(VENV)/installed: requirements.lock
 	$(PYTHON) -m venv $(VENV)

@@ -225,6 +225,7 @@ def test_shellcheck_has_nothing_to_say():
         "packaging/homeassistant-app/eflexcan2mqtt/run.sh",
         "packaging/eflexcan2mqtt.bash",
         "tests/support/tree.sh",
+        "tests/homeassistant/tree.sh",
         "tests/support/tree_tests.sh",
         "tests/support/image.sh",
         ".ci/run",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -22,12 +21,6 @@ def eventually(check: Callable[[], Any], what: str, within_s: float = SOON_S) ->
         time.sleep(0.5)
     print(f"{what}: {time.monotonic() - begun:.1f} s")
     return found
-
-
-def version(hass: Hass) -> tuple[int, int]:
-    """Its year and month."""
-    year, month = re.findall(r"\d+", hass.get("/api/config")["version"])[:2]
-    return int(year), int(month)
 
 
 def registry(hass: Hass) -> dict[str, dict[str, Any]]:

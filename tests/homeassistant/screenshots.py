@@ -20,11 +20,11 @@ from tests.support.program import MAIN, mqtt_ini
 from .hass import Hass
 
 DOCS = Path(__file__).parents[2] / "docs"
-PYTHON = Path(__file__).parents[2] / ".venv/bin/python"
 PAGES = {"bank": "sensor.eflex_bank_soc", "battery": "sensor.eflex_battery_7_soc"}
 SIZE = {"width": 1000, "height": 1080}
 SHOWN = {"x": 0, "y": 0, "width": 660, "height": 1080}
 HISTORY_S = 60
+LOAD_S = 90
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
         hass = Hass(folder / "hass", "frontend", "history", "recorder").start()
         hass.add_mqtt(broker.port)
         arguments = ["-c", ini, "--input", "simulator:14", "--speed", "20"]
-        bridge = subprocess.Popen([PYTHON, MAIN, *arguments])
+        bridge = subprocess.Popen([sys.executable, MAIN, *arguments])
         try:
             time.sleep(HISTORY_S)
             take(hass)
@@ -69,6 +69,7 @@ def take(hass: Hass) -> None:
         for name, entity in PAGES.items():
             device = hass.render(f"{{{{ device_id('{entity}') }}}}")
             page.goto(f"{hass.url}/config/devices/device/{device}")
+            page.locator("ha-device-entities-card").first.wait_for(timeout=LOAD_S * 1000)
             page.wait_for_timeout(8000)
             page.screenshot(path=DOCS / f"homeassistant-{name}.png", clip=SHOWN)
         browser.close()

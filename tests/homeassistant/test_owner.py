@@ -17,7 +17,7 @@ from tests.support.bank_on_a_pipe import BATTERIES, Fed, readings
 from tests.support.broker import Broker
 from tests.support.program import mqtt_ini
 
-from .asked import eventually, registry, version
+from .asked import eventually, registry
 from .expected import energy
 from .hass import Hass
 from .phone import Phone
@@ -133,7 +133,7 @@ def test_every_entity_of_the_dashboard_is_there(home):
 def test_the_tables_of_the_dashboard_have_each_battery_in_its_order(home):
     contents = [each["content"] for each in cards(dashboard()) if each["type"] == "markdown"]
     cell = "sensor.eflex_battery_15_cell_1_voltage"
-    if version(home.hass) >= (2025, 10):
+    if home.hass.version >= (2025, 10):
         cell = f"sensor.eflex_{readings()[14]['battery_id'].lower()}_cell_1_voltage"
     eventually(lambda: home.hass.state(cell) not in (None, "unavailable"), "cells")
     attention, batteries, cells = (home.hass.render(each) for each in contents)
@@ -204,9 +204,9 @@ def test_the_energy_dashboard_takes_the_bank(home):
         "stat_energy_from": "sensor.eflex_bank_energy_out",
         "stat_energy_to": "sensor.eflex_bank_energy_in",
     }
-    if version(home.hass) >= (2026, 1):
+    if home.hass.version >= (2026, 1):
         source["power_config"] = {"stat_rate_inverted": "sensor.eflex_bank_power"}
-    if version(home.hass) >= (2026, 11):
+    if home.hass.version >= (2026, 11):
         source |= {"stat_soc": "sensor.eflex_bank_soc", "capacity": 75.6, "name": "eFlex"}
     saved = ask(home.hass, "energy/save_prefs", energy_sources=[source])
     assert source.items() <= saved["energy_sources"][0].items()
