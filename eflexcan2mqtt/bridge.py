@@ -8,9 +8,10 @@ from typing import Any
 
 from .protocol.assembler import Assembler, Record, Start
 from .protocol.blocks import SILENT_TICKS, Event, Silence
+from .protocol.circumstances import Circumstances
 from .protocol.cycle import Cycle
 from .protocol.decode import DecodeError, decode
-from .protocol.loss import Bursts, Loss
+from .protocol.loss import Bursts
 from .protocol.numbers import SharedNumbers
 from .protocol.reading import Reading
 
@@ -64,10 +65,14 @@ class Bridge:
         if self._bursts.end():
             self._judge()
 
-    @property
-    def lossy(self) -> Loss | None:
-        """The verdict on the last minute's bursts while the bus is lossy."""
-        return self._bursts.last if self._bursts.lossy else None
+    def bus(self) -> Circumstances:
+        """What may need attention on the bus, and no reading tells."""
+        bursts = self._bursts
+        return Circumstances(
+            lossy=bursts.last if bursts.lossy else None,
+            incomplete=bursts.incomplete(),
+            two_batteries=tuple(sorted(self._numbers.shared)),
+        )
 
     def health(self) -> dict[str, Any]:
         """How the bus is, JSON-ready: the counters, and of the last minute's bursts ``lossy``,

@@ -58,7 +58,7 @@ class _Daemon:
         self._weigh = config.logging.profile
         self._bridge = Bridge(self._publish)
         self._pulse = Pulse(pulse.folder())
-        self._watch = Watch(config.attention, source.clock)
+        self._watch = Watch(config.attention, source.clock, self._bridge.bus, self._both_ends)
         self._dead_threads = end_with_any_thread()
         context = Context(
             config=config,
@@ -102,7 +102,7 @@ class _Daemon:
             log.info("memory after publishing: %s", logs.memory())
 
     def _beat(self) -> None:
-        self._watch.tick(self._bridge.lossy, self._both_ends())
+        self._watch.tick()
         for sink in self._sinks:
             sink.tick()
         status = self._status()
@@ -190,7 +190,7 @@ def _open(options: Run, can: Can, stack: ExitStack) -> Source:
         from .sources import simulator
 
         speed = options.pace(live=False)
-        paced = Paced(simulator.frames(int(name), time.time(), faults=options.faults), speed)
+        paced = Paced(simulator.events(int(name), time.time(), faults=options.faults), speed)
         return Source(zip(paced), lambda: paced.time, live=bool(speed))
     from .process.progress import Progress
     from .sources.recording import Recording

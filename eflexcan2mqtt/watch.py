@@ -10,40 +10,63 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from .protocol.attention import Attention, Changes, Circumstances
+from .protocol.attention import Attention, Changes
+from .protocol.blocks import TICK_S
+from .protocol.circumstances import Circumstances
 from .protocol.findings import BankFinding
 from .protocol.limits import LOGGED_WITH_CAUSE, adjusted
-from .protocol.loss import Loss
 from .protocol.reading import Reading
 from .settings.attention import AttentionSettings
 
 log = logging.getLogger(__name__)
 
+LONGEST_GAP_S = 60.0
+"""A longer gap in a recording counts as this: the clock may have been set."""
+
 
 class Watch:
     """Keeps ``findings`` up to date; logs when one begins and when it ends.
 
-    ``clock`` is the time by which the input goes.
+    ``clock`` is the time by which the input goes, ``bus`` how the bus is, and ``health`` that of
+    source and sinks.
     """
 
-    def __init__(self, settings: AttentionSettings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        settings: AttentionSettings,
+        clock: Callable[[], float],
+        bus: Callable[[], Circumstances],
+        health: Callable[[], dict[str, Any]],
+    ) -> None:
         self.findings: tuple[BankFinding, ...] = ()
         self._attention = Attention(adjusted(asdict(settings)))
-        self._logged: set[tuple[str, int | None]] = set()  # kinds and batteries
+        self._logged: set[tuple[str, int | None, str | None]] = set()  # kinds and batteries
         self._problem = ""  # the source's, which it has logged itself
-        self._clock = clock
+        self._clock, self._bus, self._health = clock, bus, health
+        self._ticked = clock()
 
     def publish(self, cycle: list[Reading]) -> None:
         """Take a cycle, before the sinks get it."""
-        self._take(self._attention.cycle(cycle, self._clock()))
+        now = self._clock()
+        # Played fast, a recording has more seconds than there are ticks.
+        for _ in range(1, int(min(now - self._ticked, LONGEST_GAP_S))):
+            self._tick(self._ticked + TICK_S)
+        if not 0 <= now - self._ticked < 2 * TICK_S:
+            self._ticked = now
+        self._take(self._attention.cycle(cycle, now))
 
-    def tick(self, lossy: Loss | None, health: dict[str, Any]) -> None:
-        """A second has passed; ``health`` is that of source and sinks."""
+    def tick(self) -> None:
+        """A second has passed."""
+        self._tick(self._clock())
+
+    def _tick(self, now: float) -> None:
+        self._ticked = now
+        health = self._health()
+        self._problem = health["problem"]
         broker = health.get("broker")
         away = None if broker is None else broker != "connected"
-        now = self._clock()
-        self._problem = health["problem"]
-        self._take(self._attention.tick(Circumstances(lossy, away, self._problem), now))
+        circumstances = self._bus()._replace(broker_away=away, problem=self._problem)
+        self._take(self._attention.tick(circumstances, now))
 
     def shown(self) -> list[dict[str, Any]]:
         """The findings, JSON-ready."""
@@ -65,9 +88,10 @@ class Watch:
         self.findings = self._attention.findings
         for each in changes.begun:
             if each.kind not in LOGGED_WITH_CAUSE and each.sentence != self._problem:
-                self._logged.add((each.kind, each.battery_number))
+                self._logged.add((each.kind, each.battery_number, each.battery_id))
                 log.warning("needs attention: %s", each.sentence)
         for each in changes.ended:
-            if (each.kind, each.battery_number) in self._logged:
-                self._logged.remove((each.kind, each.battery_number))
+            key = (each.kind, each.battery_number, each.battery_id)
+            if key in self._logged:
+                self._logged.remove(key)
                 log.info("needs attention no more: %s", each.sentence)

@@ -187,6 +187,7 @@ def test_a_battery_whose_bursts_are_never_complete_is_named(caplog):
     bridge.run(frames)
     seen("the bursts of one battery are never complete", caplog.text)
     assert bridge.health()["never_complete"] == [3]
+    assert bridge.bus().incomplete == {3}
 
 
 def two_of_one_number(apart_s):
@@ -198,8 +199,12 @@ def two_of_one_number(apart_s):
 
 
 def test_two_batteries_under_one_number_are_reported(caplog):
-    arrays = published(frames_of(two_of_one_number(0.3)))
+    frames = frames_of(two_of_one_number(0.3))
+    arrays = published(frames)
     seen("two batteries send under one number", caplog.text)
+    bridge = Bridge(lambda _: None)
+    bridge.run(frames)
+    assert bridge.bus().two_batteries == (3,)
     assert len(arrays) > 70
     assert_once(arrays)
 

@@ -10,6 +10,7 @@ from itertools import islice
 
 import pytest
 
+from eflexcan2mqtt.protocol.circumstances import Circumstances
 from eflexcan2mqtt.protocol.loss import Loss
 from eflexcan2mqtt.settings.attention import AttentionSettings
 from eflexcan2mqtt.sources import simulator
@@ -21,6 +22,8 @@ from .support.broker import free_port, wait_until
 
 BATTERIES = 2
 NEEDS = "needs attention"
+SILENT = "No reading from any battery"
+STALE = f"{NEEDS}: {SILENT}"
 OPEN = "Battery 2: the charge and discharge relays are open"
 
 
@@ -43,7 +46,7 @@ def about_attention(log):
 
 
 def test_the_log_has_a_line_as_a_finding_begins_and_one_as_it_ends(run, record):
-    done = run("--input", record("relay_open:2@10s-30s", 60), "--output", "json")
+    done = run("--input", record("relay_open:2@10s-30s", 100), "--output", "json")
     assert about_attention(done.stderr) == [
         f"WARNING needs attention: {OPEN}",
         f"INFO needs attention no more: {OPEN}",
@@ -52,6 +55,35 @@ def test_the_log_has_a_line_as_a_finding_begins_and_one_as_it_ends(run, record):
 
 def test_a_healthy_bank_has_no_line(run, record):
     assert about_attention(run("--input", record("", 60), "--output", "json").stderr) == []
+
+
+def test_a_gap_in_a_recording_is_found_however_fast_it_is_played(run, record):
+    done = run("--input", record("silent@10s-40s", 60), "--output", "json")
+    assert about_attention(done.stderr) == [
+        f"WARNING needs attention: {SILENT}",
+        f"INFO needs attention no more: {SILENT}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("faults", "speed"),
+    [
+        ("silent@3s", "1"),
+        ("silent@3s", "20"),
+        ("missing:1@0, missing:2@3s", "20"),
+        ("lossy:100%@3s", "0"),
+    ],
+)
+def test_a_bank_that_sends_nothing_more_is_found_and_can_be_stopped(start, faults, speed):
+    bank = ("--input", f"simulator:{BATTERIES}", "--output", "json", "--speed", speed)
+    process = start(*bank, "--faults", faults)
+    for line in process.stderr:
+        if STALE in line:
+            break
+    process.terminate()
+    _, rest = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "frames: " in rest
 
 
 def test_a_lossy_bus_has_only_the_line_with_its_causes(run, record):
@@ -133,26 +165,45 @@ def clock():
     return Clock()
 
 
+class Ends:
+    """How the bus, the source and the sinks are."""
+
+    def __init__(self):
+        self.bus = Circumstances()
+        self.health = {"problem": ""}
+
+
 @pytest.fixture
-def watch(clock):
-    return Watch(AttentionSettings(), clock)
+def ends():
+    return Ends()
 
 
-def pass_seconds(watch, clock, seconds, lossy=None, **health):
+@pytest.fixture
+def watch(clock, ends):
+    return Watch(AttentionSettings(), clock, lambda: ends.bus, lambda: ends.health)
+
+
+def pass_seconds(watch, clock, seconds):
     for _ in range(seconds):
         clock.now += 1
         watch.publish(FULL)
-        watch.tick(lossy, {"problem": "", **health})
+        watch.tick()
 
 
-def test_the_broker_and_the_bus_are_on_the_list_without_a_line_in_the_log(watch, clock, caplog):
+def test_the_broker_and_the_bus_are_on_the_list_without_a_line_in_the_log(
+    watch, clock, ends, caplog
+):
     """Where they are found out, they are logged with their causes."""
     caplog.set_level(logging.DEBUG)
-    pass_seconds(watch, clock, 70, lossy=Loss(0.1, ()), broker="away")
-    assert [each["kind"] for each in watch.shown()] == ["lossy", "broker_away"]
+    ends.bus = Circumstances(lossy=Loss(0.1, ()), two_batteries=(3,))
+    ends.health["broker"] = "away"
+    pass_seconds(watch, clock, 70)
+    assert [each["kind"] for each in watch.shown()] == ["lossy", "two_batteries", "broker_away"]
     # The status has "broker away" in any case.
-    assert watch.status() == "attention: The bus is lossy: 10 % of the bursts are incomplete"
-    pass_seconds(watch, clock, 1, broker="connected")
+    lossy = "The bus is lossy: 10 % of the bursts are incomplete"
+    assert watch.status() == f"attention: {lossy}, and 1 more"
+    ends.bus, ends.health["broker"] = Circumstances(), "connected"
+    pass_seconds(watch, clock, 1)
     assert (watch.shown(), watch.status()) == ([], "")
     assert caplog.messages == []
 
@@ -162,25 +213,41 @@ def test_without_a_broker_none_is_away(watch, clock):
     assert watch.findings == ()
 
 
-def fall_silent(watch, clock, problem):
+@pytest.mark.parametrize(("gap", "lines"), [(8, []), (20, [STALE]), (1e9, [STALE]), (-1e9, [])])
+def test_a_gap_is_judged_before_the_cycle_after_it(watch, clock, caplog, gap, lines):
+    pass_seconds(watch, clock, 20)
+    clock.now += gap
+    watch.publish(FULL)
+    pass_seconds(watch, clock, 20)
+    assert caplog.messages == lines
+    assert watch.findings == ()
+
+
+def fall_silent(watch, clock, ends, problem):
+    ends.health["problem"] = problem
     for _ in range(12):
         clock.now += 1
-        watch.tick(None, {"problem": problem})
+        watch.tick()
+    ends.health["problem"] = ""
 
 
-def test_a_silent_bus_is_stale_for_the_reason_that_the_source_has_logged(watch, clock, caplog):
+def test_a_silent_bus_is_stale_for_the_reason_that_the_source_has_logged(
+    watch, clock, ends, caplog
+):
     """The source says when it is over, and the status has its problem in any case."""
     caplog.set_level(logging.DEBUG)
-    fall_silent(watch, clock, "can0: Network is down. Start it.")
+    fall_silent(watch, clock, ends, "can0: Network is down. Start it.")
     assert [each["sentence"] for each in watch.shown()] == ["can0: Network is down. Start it."]
     assert watch.status() == ""
     pass_seconds(watch, clock, 1)
     assert (watch.shown(), caplog.messages) == ([], [])
 
 
-def test_a_bank_without_readings_is_logged_if_the_source_knows_no_reason(watch, clock, caplog):
+def test_a_bank_without_readings_is_logged_if_the_source_knows_no_reason(
+    watch, clock, ends, caplog
+):
     caplog.set_level(logging.DEBUG)
-    fall_silent(watch, clock, "")
+    fall_silent(watch, clock, ends, "")
     assert watch.status() == "attention: No reading from any battery"
     pass_seconds(watch, clock, 1)
     assert caplog.messages == [

@@ -10,10 +10,19 @@ from dataclasses import dataclass
 from math import nan
 from typing import NamedTuple
 
+from .bank import remember
+from .circumstances import (
+    Circumstances,
+    away_words,
+    lossy_words,
+    missing_words,
+    stale_words,
+    two_batteries_words,
+)
 from .findings import BankFinding
-from .limits import LIMITS, MISSED, Limit
-from .loss import Loss
+from .limits import LIMITS, Limit
 from .measures import OF_BANK, OF_BATTERY, Words, mean_current
+from .numbers import FORGET_S
 from .reading import Reading
 
 STEP_S = 5.0
@@ -22,20 +31,14 @@ STEP_S = 5.0
 RECENT_S = 10.0
 """Batteries are compared by readings that are no older."""
 
+PAUSE_S = 3600.0
+"""What could not be judged for longer begins anew: it is no evidence of what was before."""
+
 CLOCK_STEP_S = 2.0
 """If the times of the frames and the clock differ by more than before, one of them was set."""
 
 Battery = tuple[int, str]
-"""Its number and its id."""
-
-
-class Circumstances(NamedTuple):
-    """What no reading tells: ``lossy`` is the verdict on a lossy bus; ``broker_away`` is None
-    without a broker; ``problem`` is a sentence on why there are no frames, if that is known."""
-
-    lossy: Loss | None = None
-    broker_away: bool | None = None
-    problem: str = ""
+"""Its number and its id: two batteries may have one number, for a while or by mistake."""
 
 
 class Changes(NamedTuple):
@@ -67,27 +70,28 @@ class Attention:
     """The findings on one bank.
 
     ``now`` is seconds by any clock that goes with the cycles: monotonic for a bus, that of the
-    frames for a recording.  It may jump either way.  The memory is bounded: there are only so
-    many kinds and battery numbers.
+    frames for a recording.  It may jump either way.  The memory is bounded: only so many
+    batteries are remembered.
     """
 
     def __init__(self, limits: Sequence[Limit] = LIMITS) -> None:
         self._limits = {each.kind: each for each in limits}
         self._order = {kind: place for place, kind in enumerate(self._limits)}
-        self._episodes: dict[tuple[str, int], _Episode] = {}
-        self._latest: dict[int, tuple[float, Reading]] = {}  # by number: when it came, and what
+        self._episodes: dict[tuple[str, Battery | None], _Episode] = {}
+        self._latest: dict[Battery, tuple[float, Reading]] = {}  # when it came, and what
         self._now = nan  # until the first call
         self._passed = 0.0  # since then, without jumps
         self._to_epoch: float | None = None  # what the caller's clock lacks to seconds since 1970
+        self._offset = nan  # what would have been _to_epoch in the last cycle
         self._silent = True  # no cycle since the last tick
-        self._share = 0.0  # of incomplete bursts, while the bus is lossy
+        self._incomplete: frozenset[int] = frozenset()
         self._changes = Changes([], [])
 
     @property
     def findings(self) -> tuple[BankFinding, ...]:
         """What needs attention now, the worst first, then by kind and battery."""
         found = [key for key, each in self._episodes.items() if each.found]
-        found.sort(key=lambda key: (self._order[key[0]], key[1]))
+        found.sort(key=lambda key: (self._order[key[0]], key[1] or ()))
         return tuple(self._finding(self._episodes[key]) for key in found)
 
     def cycle(self, cycle: Sequence[Reading], now: float) -> Changes:
@@ -95,7 +99,8 @@ class Attention:
         self._pass(now)
         self._silent = False
         for reading in cycle:
-            self._latest[reading["battery_number"]] = (self._passed, reading)
+            battery = (reading["battery_number"], reading["battery_id"])
+            remember(self._latest, battery, (self._passed, reading))
         if cycle:
             self._set_clock(max(each["time"] for each in cycle) - now)
         recent = [
@@ -104,28 +109,23 @@ class Attention:
         mean = mean_current(recent)
         for reading in cycle:
             self._judge_battery(reading, mean)
-        if len(recent) > 1:
-            for of_bank in OF_BANK:
-                value = of_bank.value(recent)
-                self._judge(of_bank.kind, value, None, of_bank.words, recent)
-        present = {each["battery_number"] for each in cycle}
-        for number, (_, reading) in self._latest.items():
-            battery, absent = (number, reading["battery_id"]), number not in present
-            if not absent or self._share <= MISSED:
-                self._judge("missing", absent, battery, _missing)
-        self._judge("stale", False, None, _stale)
+        for of_bank in OF_BANK:
+            value = of_bank.value(recent) if len(recent) > 1 else 0.0
+            self._judge(of_bank.kind, value, None, of_bank.words, recent)
+        self._judge_absent({each["battery_number"] for each in cycle})
+        self._judge("stale", False, None, stale_words)
         return self._changed()
 
     def tick(self, circumstances: Circumstances, now: float) -> Changes:
         """A second has passed, with or without cycles; return what began and what ended."""
         self._pass(now)
         silent, self._silent = self._silent, True
-        lossy, away, problem = circumstances
-        self._share = lossy.share if lossy else 0.0
-        self._judge("stale", silent, None, _stale, problem)
-        self._judge("lossy", lossy is not None, None, _lossy, lossy)
+        lossy, self._incomplete, two_batteries, away, problem = circumstances
+        self._judge("stale", silent, None, stale_words, problem)
+        self._judge("lossy", lossy is not None, None, lossy_words, lossy)
+        self._judge("two_batteries", bool(two_batteries), None, two_batteries_words, two_batteries)
         if away is not None:
-            self._judge("broker_away", away, None, _away)
+            self._judge("broker_away", away, None, away_words)
         return self._changed()
 
     def _pass(self, now: float) -> None:
@@ -134,8 +134,11 @@ class Attention:
         self._now = now
 
     def _set_clock(self, to_epoch: float) -> None:
-        # A reading's time is in whole seconds: what a finding says must not waver by one.
-        if self._to_epoch is None or abs(to_epoch - self._to_epoch) > CLOCK_STEP_S:
+        # Readings' times are whole seconds, and the last cycle before a silence is late: what a
+        # finding says must not waver by that.
+        steady = abs(to_epoch - self._offset) <= CLOCK_STEP_S
+        self._offset = to_epoch
+        if self._to_epoch is None or (steady and abs(to_epoch - self._to_epoch) > CLOCK_STEP_S):
             self._to_epoch = to_epoch
 
     def _judge_battery(self, reading: Reading, mean: float | None) -> None:
@@ -144,6 +147,21 @@ class Attention:
             value = measure.value(reading, mean)
             if value is not None:
                 self._judge(measure.kind, value, battery, measure.words, reading, mean)
+
+    def _judge_absent(self, present: set[int]) -> None:
+        """Judge what is missing of what was there; forget the batteries that were replaced."""
+        for battery, (came, _) in tuple(self._latest.items()):
+            number = battery[0]
+            if self._passed - came > FORGET_S and number in present:
+                del self._latest[battery]
+            absent = number not in present and number not in self._incomplete
+            if absent or self._episodes:
+                self._judge("missing", absent, battery, missing_words)
+        for key, episode in tuple(self._episodes.items()):
+            if key[1] and key[1] not in self._latest:
+                del self._episodes[key]
+                if episode.found:
+                    self._changes.ended.append(self._finding(episode))
 
     def _judge(
         self,
@@ -154,16 +172,19 @@ class Attention:
         *of: object,
     ) -> None:
         """Begin, continue or end an episode; ``words`` are made ``of`` these if it is one."""
-        key = (kind, battery[0] if battery else 0)
+        key = (kind, battery)
         limit, episode = self._limits[kind], self._episodes.get(key)
-        beyond = limit.beyond(value, episode is not None and episode.found)
+        if episode and not episode.found and self._passed - episode.judged > PAUSE_S:
+            del self._episodes[key]
+            episode = None
         if episode is None:
-            if not beyond:
+            if not limit.beyond(value, found=False):
                 return
-            episode = self._episodes[key] = _Episode(limit, self._now, self._passed)
+            episode = self._episodes[key] = _Episode(limit, self._now, self._passed, battery)
+        beyond = limit.beyond(value, episode.found)
         step, episode.judged = min(self._passed - episode.judged, STEP_S), self._passed
         if beyond:
-            episode.value, episode.words, episode.battery = value, words(*of), battery
+            episode.value, episode.words = value, words(*of)
         if beyond == episode.found:
             episode.lasted = None
         else:
@@ -193,20 +214,3 @@ class Attention:
             since=None if self._to_epoch is None else round(self._to_epoch + episode.began),
             sentence=words if number is None else f"Battery {number}: {words}",
         )
-
-
-def _missing() -> Words:
-    return None, "no reading, while others send"
-
-
-def _stale(problem: str = "") -> Words:
-    return None, problem or "No reading from any battery"
-
-
-def _lossy(loss: Loss) -> Words:
-    whose = f", all those of number {', '.join(map(str, loss.never))}" if loss.never else ""
-    return None, f"The bus is lossy: {100 * loss.share:.0f} % of the bursts are incomplete{whose}"
-
-
-def _away() -> Words:
-    return None, "The broker is away"

@@ -12,6 +12,7 @@ from typing import Any, TypedDict, TypeVar
 from .facts import ALARMS, PROBLEMS, cell_spread, flow, power
 from .reading import Reading
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 BANK = "bank"
@@ -43,10 +44,10 @@ class BankFacts(TypedDict):
     problem: bool
 
 
-def remember(known: dict[str, T], battery_id: str, value: T) -> None:
+def remember(known: dict[K, T], battery: K, value: T) -> None:
     """Keep the latest value of a battery; the one that was updated longest ago makes room."""
-    known.pop(battery_id, None)
-    known[battery_id] = value
+    known.pop(battery, None)
+    known[battery] = value
     while len(known) > MOST_KNOWN:
         del known[next(iter(known))]
 

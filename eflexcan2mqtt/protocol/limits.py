@@ -29,10 +29,6 @@ SHARED_SOC = range(20, 91)
 SHARED_A = 10.0
 """The mean current of a battery above which it means something how they share it."""
 
-MISSED = 0.5
-"""The share of incomplete bursts above which a battery that sends may well be without a reading
-for as long as a missing one."""
-
 
 @dataclass(frozen=True)
 class Limit:
@@ -69,11 +65,11 @@ _SHARED = f"while that is over {SHARED_A:.0f} A, from {SHARED_SOC[0]} to {SHARED
 
 # fmt: off
 LIMITS = (
-    Limit("alarm_1",            PROBLEM,  1,   0,   "",    0,  10, "", "alarm level 1, the worst: the battery opens its relays",
+    Limit("alarm_1",            PROBLEM,  1,   0,   "",    0,  60, "", "alarm level 1, the worst: the battery opens its relays",
           "Look for what else is in the list, note the alarm word, and ask the vendor's support."),
-    Limit("alarm_2",            PROBLEM,  1,   0,   "",    0,  10, "", "alarm level 2",
+    Limit("alarm_2",            PROBLEM,  1,   0,   "",    0,  60, "", "alarm level 2",
           "Look for what else is in the list. If it returns, note the alarm word and ask the vendor's support."),
-    Limit("relay_open",         PROBLEM,  1,   0,   "",    5,   5, "", "the charge or the discharge relay is open",
+    Limit("relay_open",         PROBLEM,  1,   0,   "",    5,  60, "", "the charge or the discharge relay is open",
           "The battery has disconnected itself, or was switched off. Look at its alarm and its voltage before you connect it again."),
     Limit("missing",            PROBLEM,  1,   0,   "",   30,  10, "", "no reading from a battery that was there, while others send",
           "Is it on, and its cable plugged in? If you took it away for good, restart the service."),
@@ -99,13 +95,15 @@ LIMITS = (
           "Look for loose, long or thin cables, or blown fuses, at the others."),
     Limit("lossy",              NOTICE,   1,   0,   "",    0,   0, "", f"more than {100 * LOSSY:g} % of the bursts of a minute are incomplete, until it is less than {100 * GOOD_AGAIN:g} %",
           "Check the bit rate, the wiring and the termination, and whether two batteries have one number."),
+    Limit("two_batteries",      NOTICE,   1,   0,   "",    0,   0, "", "two batteries send under one number",
+          "Give each battery of the bank a number of its own."),
     Limit("broker_away",        NOTICE,   1,   0,   "",   60,   0, "", "no connection to the broker",
           "Is the broker on, and can this machine reach it? The log has the reason."),
 )
 # fmt: on
 """The kinds of findings, the worst first: they are listed in this order."""
 
-LOGGED_WITH_CAUSE = frozenset({"lossy", "broker_away"})
+LOGGED_WITH_CAUSE = frozenset({"lossy", "two_batteries", "broker_away"})
 """What is logged where it is found out, with its cause: another line would only repeat it."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from .blocks import BATTERIES
+from .blocks import BATTERIES, STALE_S
 
 LOSSY, GOOD_AGAIN = 0.05, 0.025
 """The share of incomplete bursts above which a bus is lossy, and below which it is no more."""
@@ -42,6 +42,8 @@ class Bursts:
         self._begun, self._complete = _counts(), _counts()
         self._steps: deque[tuple[list[int], list[int]]] = deque(maxlen=int(MINUTE_S / STEP_S))
         self._since: float | None = None
+        self._open: dict[int, float] = {}  # by number: when a burst began that is not complete
+        self._latest = 0.0  # when the latest of all began
 
     def start(self, battery: int, time: float) -> bool:
         """A battery begins a burst; return whether there is a new verdict."""
@@ -54,11 +56,20 @@ class Bursts:
             self._step()
             new = len(self._steps) == self._steps.maxlen and self._judge()
         self._begun[battery] += 1
+        self._open[battery] = self._latest = time
         return new
 
     def complete(self, battery: int) -> None:
         """The burst that a battery has begun is complete."""
         self._complete[battery] += 1
+        self._open.pop(battery, None)
+
+    def incomplete(self) -> frozenset[int]:
+        """The batteries that send, but whose latest burst is not complete."""
+        latest = self._latest
+        return frozenset(
+            battery for battery, began in self._open.items() if 0 <= latest - began < STALE_S
+        )
 
     def end(self) -> bool:
         """There are no more: judge what there was, also if that was less than a minute."""

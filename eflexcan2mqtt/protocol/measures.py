@@ -86,7 +86,8 @@ def _cell_words(reading: Reading, _: float | None) -> Words:
     culprit = max(cells, key=lambda each: abs(each - middle))
     number, side = cells.index(culprit) + 1, "below" if culprit < middle else "above"
     away = f"{abs(culprit - middle):.0f} mV {side}"
-    return number, f"cell {number} is {away} the median of its battery"
+    spread = f"the spread is {cell_spread(reading)} mV"
+    return number, f"cell {number} is {away} the median of its battery, {spread}"
 
 
 def _share(reading: Reading, mean: float | None) -> float | None:

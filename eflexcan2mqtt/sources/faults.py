@@ -13,12 +13,16 @@ from ..protocol.blocks import CELL_COUNT, Frame
 from ..settings.parsers import did_you_mean
 from .simulated_reading import Sensed
 
-_EACH = re.compile(r"(\w+)((?::[^:@]*)*)@([^-]+)(?:-(.+))?")
+_COMMA = re.compile(r",(?=\s*(?:[a-z]|$))", re.IGNORECASE)  # not that of 'missing:4,5@10s'
+_EACH = re.compile(r"(\w+)\s*((?::[^:@]*)*)@([^-]+)(?:-(.+))?")
 _TIME = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)([smhd]?)", re.ASCII)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
-EXAMPLE = "relay_open:3@60s, cell_low:7:12@2m-10m, lossy:10%@200s"
+EXAMPLE = "relay_open:3@60s, cell_low:7:12@2m-10m, lossy:2%@200s"
 
+CELL_MV = (0, 0xFFFF)
+PROBE_C = (-39, 215)
+"""What a battery can send; -40 °C would be a probe that is not fitted."""
 
 Effect = Callable[[Sensed, int], None]
 """Changes what a battery measures; it also gets the index of the cell."""
@@ -97,20 +101,24 @@ _ONE, _ONE_CELL = (BATTERY,), (BATTERY, CELL)
 
 KINDS = {
     "relay_open": FaultKind(_ONE, "the charge and the discharge relay are open", _disconnect),
-    "alarm1": FaultKind(_ONE, "an alarm of level 1", _alarm(1)),
-    "alarm2": FaultKind(_ONE, "an alarm of level 2", _alarm(2)),
-    "alarm3": FaultKind(_ONE, "an alarm of level 3, which needs no attention", _alarm(3)),
+    "alarm1": FaultKind(_ONE, "the battery has an alarm of level 1", _alarm(1)),
+    "alarm2": FaultKind(_ONE, "the battery has an alarm of level 2", _alarm(2)),
+    "alarm3": FaultKind(
+        _ONE, "the battery has an alarm of level 3, which needs no attention", _alarm(3)
+    ),
     "cell_low": FaultKind(_ONE_CELL, "a cell is 470 mV below the others", _cell(-470)),
     "cell_high": FaultKind(_ONE_CELL, "a cell is 470 mV above the others", _cell(470)),
-    "hot": FaultKind(_ONE, "30 °C warmer", _warm(30, slice(None))),
-    "cold": FaultKind(_ONE, "40 °C colder", _warm(-40, slice(None))),
+    "hot": FaultKind(_ONE, "the battery is 30 °C warmer", _warm(30, slice(None))),
+    "cold": FaultKind(_ONE, "the battery is 40 °C colder", _warm(-40, slice(None))),
     "hot_probe": FaultKind(_ONE, "probe 1 is 10 °C warmer than the others", _warm(10, slice(1))),
-    "soc": FaultKind(_ONE, "40 points less charge than it had", _discharged),
-    "share": FaultKind(_ONE, "a fifth of the current that it should carry", _badly_connected),
-    "voltage": FaultKind(_ONE, "1 V less than the others", _low),
-    "missing": FaultKind(_ONE, "it sends nothing"),
+    "soc": FaultKind(_ONE, "the battery has 40 points less charge than before", _discharged),
+    "share": FaultKind(
+        _ONE, "the battery carries a fifth of its share of the current", _badly_connected
+    ),
+    "voltage": FaultKind(_ONE, "the battery has 1 V less than the others", _low),
+    "missing": FaultKind(_ONE, "the battery sends nothing"),
     "silent": FaultKind((), "no battery sends anything"),
-    "lossy": FaultKind((PERCENT,), "so many of the frames are lost: 1 % costs every sixth burst"),
+    "lossy": FaultKind((PERCENT,), "this share of the frames is lost: 1 % costs every sixth burst"),
 }
 """What ``--faults`` can name."""
 
@@ -128,6 +136,9 @@ class Faults:
             effect = KINDS[fault.kind].effect
             if effect and fault.battery == sensed.number:
                 effect(sensed, fault.cell - 1)
+                # Faults add up.
+                sensed.cells = [_within(CELL_MV, each) for each in sensed.cells]
+                sensed.temps = [_within(PROBE_C, each) for each in sensed.temps]
 
     def kept(self, battery: int, frames: Iterable[Frame], passed_s: float) -> Iterable[Frame]:
         """The frames of a battery's burst that reach the bus."""
@@ -141,9 +152,14 @@ class Faults:
         return (each for each in self._faults if each.begins_s <= passed_s < each.ends_s)
 
 
+def _within(bounds: tuple[int, int], value: int) -> int:
+    low, high = bounds
+    return min(max(value, low), high)
+
+
 def parse(text: str, batteries: int) -> tuple[Fault, ...]:
     """The faults, separated by commas, of a bank of so many batteries."""
-    words = [each.strip() for each in text.split(",")]
+    words = [each.strip() for each in _COMMA.split(text)]
     return tuple(_fault(each, batteries) for each in words if each)
 
 
@@ -155,7 +171,7 @@ def _fault(text: str, batteries: int) -> Fault:
     if kind not in KINDS:
         hint = did_you_mean(kind, KINDS)
         raise ValueError(f"'{text}': expected one of {', '.join(KINDS)}{hint}")
-    given, names = about.split(":")[1:], KINDS[kind].about
+    given, names = [each.strip() for each in about.split(":")[1:]], KINDS[kind].about
     if len(given) != len(names):
         form = ":".join((kind, *names))
         raise ValueError(f"'{text}': expected {form}@TIME")

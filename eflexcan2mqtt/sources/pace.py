@@ -14,7 +14,7 @@ _EARLY_S = 0.002  # not worth a sleep
 
 
 class Paced:
-    """Delays each frame until it is due; a longer wait has a ``Silence.SECOND`` each second.
+    """Delays each event until it is due; a longer wait has a ``Silence.SECOND`` each second.
 
     ``speed`` 2 is twice as fast as recorded, 0 does not wait.  Waits by the monotonic clock; a
     recorded time that goes back adds no wait.  ``time`` is the recorded time of the newest
@@ -28,20 +28,20 @@ class Paced:
 
     def __iter__(self) -> Iterator[Event]:
         due = time.monotonic()
-        newest = None
-        for frame in self._frames:
-            if frame is Silence.SECOND:
-                self.time += TICK_S
-                yield frame
-                continue
-            before, newest = newest or frame[2], frame[2]
-            if self._speed and newest > before:
-                due += min((newest - before) / self._speed, LONGEST_WAIT_S)
+        begun = False
+        for event in self._frames:
+            if event is Silence.SECOND:
+                then = self.time + TICK_S
+            else:
+                then = event[2]
+                self.time, begun = (self.time if begun else then), True
+            if self._speed and then > self.time:
+                due += min((then - self.time) / self._speed, LONGEST_WAIT_S)
                 while (early := due - time.monotonic()) > TICK_S:
                     time.sleep(TICK_S)
-                    self.time = min(self.time + TICK_S * self._speed, newest)
+                    self.time = min(self.time + TICK_S * self._speed, then)
                     yield Silence.SECOND
                 if early > _EARLY_S:
                     time.sleep(early)
-            self.time = newest
-            yield frame
+            self.time = then
+            yield event

@@ -6,9 +6,9 @@ It has the sun and the temperatures of the seasons, and a load that grows in the
 from __future__ import annotations
 
 import math
+from bisect import bisect
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from random import Random
 
 from ..protocol.blocks import CELL_COUNT
@@ -42,6 +42,7 @@ _OCV = (
     *((0, 2900), (5, 3130), (10, 3200), (20, 3240), (30, 3270), (40, 3290), (60, 3300)),
     *((70, 3320), (90, 3335), (95, 3360), (98, 3400), (100, 3480)),
 )
+_SOCS = [soc for soc, _ in _OCV]
 
 Spoil = Callable[[Sensed, float], None]
 """Changes what a battery measures, so many seconds after the start."""
@@ -64,7 +65,8 @@ class _Simulated:
 
     def step(self, moment: _Moment, lacking: float, seconds: float, noise: float) -> None:
         # The charge of the current so far first: the new current keeps to the new limit.
-        self.soc += self.current * seconds / 3600 / CAPACITY_AH * 100
+        charged = self.soc + self.current * seconds / 3600 / CAPACITY_AH * 100
+        self.soc = min(max(charged, 0.0), 100.0)
         current = moment.bank_current() * self.share + LEVEL_A * lacking + noise
         self.current = max(0.0, current) if self.soc < 8 else min(current, charge_limit(self.soc))
         self.offsets[self.weak] = moment.weak()
@@ -140,6 +142,7 @@ class Bank:
         for battery in self._batteries:
             battery.step(moment, mean - battery.soc, seconds, self._random.gauss(0, 0.1))
         sensed = [battery.sensed(seconds) for battery in self._batteries]
+        _connect(sensed)
         if self._spoil:
             for each in sensed:
                 self._spoil(each, self._passed_s)
@@ -163,8 +166,15 @@ def _make(number: int, random: Random) -> _Simulated:
     )
 
 
+def _connect(batteries: list[Sensed]) -> None:
+    """In parallel all have the voltage of the busbar, whatever their charge."""
+    busbar = sum(sum(each.cells) for each in batteries) / len(batteries)
+    for each in batteries:
+        lacking = round((busbar - sum(each.cells)) / CELL_COUNT)
+        each.cells = [cell + lacking for cell in each.cells]
+
+
 def _ocv(soc: float) -> float:
-    for (left, low), (right, high) in pairwise(_OCV):
-        if soc < right:
-            return low + (soc - left) / (right - left) * (high - low)
-    return float(_OCV[-1][1])
+    place = min(max(bisect(_SOCS, soc), 1), len(_OCV) - 1)
+    (left, low), (right, high) = _OCV[place - 1 : place + 1]
+    return low + (min(soc, right) - left) / (right - left) * (high - low)

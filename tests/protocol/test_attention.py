@@ -13,15 +13,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eflexcan2mqtt.bridge import Bridge
 from eflexcan2mqtt.protocol.assembler import Record
-from eflexcan2mqtt.protocol.attention import STEP_S, Attention, Changes, Circumstances
+from eflexcan2mqtt.protocol.attention import PAUSE_S, STEP_S, Attention, Changes
+from eflexcan2mqtt.protocol.bank import MOST_KNOWN
+from eflexcan2mqtt.protocol.blocks import Silence
+from eflexcan2mqtt.protocol.circumstances import Circumstances
 from eflexcan2mqtt.protocol.decode import decode
 from eflexcan2mqtt.protocol.facts import PROBLEMS, WARNINGS
 from eflexcan2mqtt.protocol.limits import LIMITS, PROBLEM, SEVERITIES, adjusted
 from eflexcan2mqtt.protocol.loss import Loss
+from eflexcan2mqtt.protocol.numbers import FORGET_S
 from eflexcan2mqtt.sources.recording import Recording
 from eflexcan2mqtt.sources.simulated_bank import Bank
-from tests.support.bank import CAPTURES, FULL, START, decoded
+from tests.support.bank import CAPTURES, CYCLE_S, FULL, START
 
 FIRST = int(START)
 KINDS = [each.kind for each in LIMITS]
@@ -148,13 +153,13 @@ CASES = {
         cycle(probes(20, 25)),
     ),
     "cell_spread": Case(
-        "Battery 3: cell 7 is 50 mV below the median of its battery",
+        "Battery 3: cell 7 is 50 mV below the median of its battery, the spread is 50 mV",
         cycle(cells(-50)),
         cycle(cells(-40)),
         cycle(cells(-39)),
     ),
     "cell_spread_full": Case(
-        "Battery 3: cell 7 is 300 mV above the median of its battery",
+        "Battery 3: cell 7 is 300 mV above the median of its battery, the spread is 300 mV",
         cycle(cells(300, battery_soc=99, battery_current=30.0)),
         cycle(cells(240, battery_soc=99, battery_current=30.0)),
         cycle(cells(239, battery_soc=99, battery_current=30.0)),
@@ -180,6 +185,12 @@ CASES = {
     "lossy": Case(
         "The bus is lossy: 12 % of the bursts are incomplete, all those of number 7",
         both(FINE, tick(lossy=Loss(0.12, (7,)))),
+        None,
+        both(FINE, tick()),
+    ),
+    "two_batteries": Case(
+        "Two batteries send as number 3, 7",
+        both(FINE, tick(two_batteries=(3, 7))),
         None,
         both(FINE, tick()),
     ),
@@ -285,7 +296,9 @@ def test_a_finding_names_its_battery_and_its_cell(kind, cell):
     assert finding.cell == cell
 
 
-@pytest.mark.parametrize("kind", ["stale", "lossy", "broker_away", "voltage_apart", "soc_apart"])
+@pytest.mark.parametrize(
+    "kind", ["stale", "lossy", "two_batteries", "broker_away", "voltage_apart", "soc_apart"]
+)
 def test_a_finding_about_bank_or_bus_has_no_battery(kind):
     [finding] = found(kind).attention.findings
     assert (finding.battery_number, finding.battery_id, finding.cell) == (None, None, None)
@@ -295,7 +308,19 @@ def test_a_value_stays_the_latest_beyond_the_limit():
     fed = found("cell_spread").feed(cycle(cells(-470)), 1)
     [finding] = fed.attention.findings
     assert (finding.value, finding.unit) == (470, "mV")
-    assert finding.sentence == "Battery 3: cell 7 is 470 mV below the median of its battery"
+    assert finding.sentence == (
+        "Battery 3: cell 7 is 470 mV below the median of its battery, the spread is 470 mV"
+    )
+
+
+def test_the_sentence_on_a_spread_has_the_value_that_is_judged():
+    """No cell alone is 50 mV from the median."""
+    fed = Fed().feed(cycle(battery(3, cell_voltages=[*FLAT[:14], 3275, 3326])), 130)
+    [finding] = fed.attention.findings
+    assert (finding.cell, finding.value) == (16, 51)
+    assert finding.sentence == (
+        "Battery 3: cell 16 is 26 mV above the median of its battery, the spread is 51 mV"
+    )
 
 
 def test_a_yes_or_no_has_no_value():
@@ -355,6 +380,15 @@ def test_the_time_that_a_spread_could_be_judged_adds_up():
     assert fed.kinds == ["cell_spread"]
 
 
+def test_what_could_not_be_judged_for_long_begins_anew():
+    uneven, rest = loaded(-19.0, -19.5, -7.0), loaded(-1.0, -1.0, -1.0)
+    fed = Fed().feed(uneven, 200).feed(rest, PAUSE_S + 1).feed(uneven, 200)
+    assert fed.begun == []
+    again = fed.now - 200
+    [finding] = fed.feed(uneven, 200).attention.findings
+    assert (finding.kind, finding.since) == ("share_low", FIRST + again)
+
+
 @pytest.mark.parametrize(
     "cycle_of",
     [
@@ -377,19 +411,16 @@ def test_batteries_are_compared_on_a_lossy_bus():
     assert "soc_apart" in fed.kinds
 
 
-@pytest.mark.parametrize(("share", "kinds"), [(0.5, ["missing", "lossy"]), (0.51, ["lossy"])])
-def test_no_battery_is_missing_while_most_bursts_are_incomplete(share, kinds):
-    """It may send, and have no complete burst for half a minute."""
-    lossy = tick(lossy=Loss(share, ()))
-    fed = Fed().feed(both(others(), lossy), 10)
-    assert fed.feed(both(cycle(battery(1), battery(2)), lossy), 300).kinds == kinds
+ONLY_TWO = cycle(battery(1), battery(2))
 
 
-def test_a_missing_battery_stays_on_the_list_while_most_bursts_are_incomplete():
-    lossy = tick(lossy=Loss(0.9, ()))
-    fed = found("missing").feed(both(cycle(battery(1), battery(2)), lossy), 300)
-    assert fed.kinds == ["missing", "lossy"]
-    assert fed.feed(both(others(), lossy), limit("missing").clear_s + 1).kinds == ["lossy"]
+def test_a_battery_that_sends_is_not_missing_although_no_burst_is_complete():
+    """On a lossy bus it may have no reading for half a minute."""
+    incomplete = tick(incomplete=frozenset([5]))
+    fed = Fed().feed(both(others(), tick()), 10).feed(both(ONLY_TWO, incomplete), 300)
+    assert fed.begun == []
+    assert fed.feed(both(ONLY_TWO, tick()), limit("missing").after_s + 2).kinds == ["missing"]
+    assert fed.feed(both(ONLY_TWO, incomplete), limit("missing").clear_s + 2).kinds == []
 
 
 def test_a_silent_bank_has_no_missing_batteries():
@@ -405,8 +436,51 @@ def test_a_battery_that_was_never_there_is_not_missing():
 
 
 def test_a_battery_that_took_the_place_of_another_is_not_missing():
-    fed = Fed().feed(others(), 10).feed(others(battery_id="2307021G0001"), 100)
+    fed = Fed().feed(others(), 10).feed(others(battery_id=NEW), 100)
     assert fed.begun == []
+
+
+NEW = "2307021G0001"
+
+
+def test_a_battery_does_not_inherit_what_was_wrong_with_the_one_before_it():
+    fed = found("cell_spread").feed(cycle(battery(1), battery(3, battery_id=NEW)), FORGET_S)
+    assert fed.ended == []
+    fed.feed(cycle(battery(1), battery(3, battery_id=NEW)), 3)
+    assert [kind for _, kind in fed.ended] == ["cell_spread"]
+    assert fed.kinds == []
+
+
+def test_a_battery_does_not_inherit_the_time_of_the_one_before_it():
+    after_s = limit("cell_spread").after_s
+    fed = Fed().feed(cycle(cells(-60)), after_s).feed(cycle(cells(-60, battery_id=NEW)), after_s)
+    assert fed.begun == []
+    fed.feed(cycle(cells(-60, battery_id=NEW)), 1)
+    assert [each.battery_id for each in fed.attention.findings] == [NEW]
+
+
+def test_of_two_batteries_with_one_number_the_one_that_is_hot_is_found():
+    fed, hot = Fed(), battery(9, max_temp=55)
+    for _ in range(40):
+        fed.feed(cycle(battery(1), hot), 1).feed(cycle(battery(1), battery(9, battery_id=NEW)), 1)
+    [finding] = fed.attention.findings
+    assert (finding.kind, finding.battery_id) == ("temperature_high", hot["battery_id"])
+    assert fed.ended == []
+
+
+def test_what_the_others_lack_ends_when_no_other_is_left():
+    """Of a single battery nothing is apart."""
+    fed = Fed().feed(cycle(battery(1), battery(2, battery_voltage=52.0)), 70)
+    assert fed.kinds == ["voltage_apart"]
+    assert fed.feed(cycle(battery(1)), 90).kinds == ["missing"]
+
+
+@pytest.mark.parametrize("kind", ["alarm_1", "relay_open"])
+def test_what_comes_and_goes_each_few_seconds_is_one_finding(kind):
+    fed = found(kind)
+    for _ in range(50):
+        fed.feed(CASES[kind].fine, 12).feed(CASES[kind].beyond, 1)
+    assert (len(fed.begun), fed.ended) == (1, [])
 
 
 def test_the_bank_is_stale_if_no_battery_is_heard_from_the_start():
@@ -445,6 +519,15 @@ def test_since_does_not_waver_with_the_rounding_of_times():
     assert len(sinces) == 1
 
 
+def test_since_does_not_waver_with_a_cycle_that_ends_in_a_silence():
+    """The last one before it is published three seconds late, or an hour."""
+    attention, sinces = Attention(), []
+    for time, now in [(0, 0), (1, 1), (2, 5), (10, 10), (11, 11), (12, 3600), (3601, 3601)]:
+        attention.cycle([battery(5, alarm_status="1", time=FIRST + time)], float(now))
+        sinces.append(attention.findings[0].since - FIRST)
+    assert sinces == [0] * 7
+
+
 def test_settings_move_the_limit_and_its_way_back():
     fed = Fed(adjusted({"spread_mv": 100, "temperature_low": 10}))
     fed.feed(cycle(cells(-99), probes(11, 12)), 700)
@@ -457,33 +540,74 @@ def test_settings_move_the_limit_and_its_way_back():
     assert fed.kinds == []
 
 
-STRICT = [replace(each, after_s=0) if each.kind != "missing" else each for each in LIMITS]
+PRESENCE = {"missing", "stale"}
+STRICT = [each if each.kind in PRESENCE else replace(each, after_s=0) for each in LIMITS]
 """What passes, too, is a finding."""
 
 FOLDERS = [CAPTURES, *(Path(each) for each in [os.environ.get("EFLEX_CAPTURES", "")] if each)]
 LOGS = [log for folder in FOLDERS for log in sorted(folder.glob("*.log"))]
 
 
+def begun_in(frames):
+    """What begins while frames are played, with a tick after each second, as on a bus."""
+    attention, begun, now = Attention(STRICT), [], 0.0
+
+    def publish(cycle):
+        begun.extend(attention.cycle(cycle, now).begun)
+
+    bridge = Bridge(publish)
+
+    def events():
+        nonlocal now
+        for frame in frames:
+            if frame is Silence.SECOND:
+                now += 1.0
+            ticked, now = now or frame[2], max(now, frame[2])
+            while now - ticked >= 1.0:
+                ticked += 1.0
+                begun.extend(attention.tick(bridge.bus(), ticked).begun)
+            yield frame
+
+    bridge.run(events())
+    begun.extend(attention.tick(bridge.bus(), now).begun)
+    return begun
+
+
 @pytest.mark.parametrize("log", LOGS, ids=lambda log: log.name)
 def test_a_capture_of_a_healthy_bank_has_no_finding(log):
-    attention = Attention(STRICT)
-    for each in decoded(Recording(str(log))):
-        assert attention.cycle(each, each[0]["time"]) == ([], [])
+    assert begun_in(Recording(str(log))) == []
 
 
-@pytest.mark.parametrize("month", range(0, 12, 2))
-def test_a_healthy_bank_has_no_finding_the_whole_year(month):
-    """From nine to nine, a day of every second month, a cycle each 90 s."""
-    bank, attention = Bank(3, seed=month + 1, day=month * 30.4), Attention(STRICT)
+def readings_of(bank, seconds, now):
+    """The next cycle of a simulated bank."""
+    blocks = enumerate(bank.step(seconds), 1)
+    return [decode(Record(number, *each, FIRST + round(now))) for number, each in blocks]
+
+
+def test_a_healthy_bank_has_no_finding_the_whole_year():
+    """A cycle each 5000 s, thus at other times of each day."""
+    bank, attention = Bank(2, seed=1), Attention(STRICT)
     socs = set()
-    for second in range(0, 86_400, 90):
-        readings = [
-            decode(Record(number, *payloads, FIRST + second))
-            for number, payloads in enumerate(bank.step(90.0), 1)
-        ]
+    for now in range(0, 366 * 86_400, 5000):
+        readings = readings_of(bank, 5000.0, now)
         socs |= {each["battery_soc"] for each in readings}
-        assert attention.cycle(readings, second) == ([], [])
-    assert max(socs) - min(socs) > 30, "a day without charge or load would prove little"
+        assert attention.cycle(readings, now) == ([], [])
+        assert attention.tick(Circumstances(), now + 1) == ([], [])
+    assert (min(socs) < 10, max(socs)) == (True, 100)
+
+
+@pytest.mark.parametrize(("batteries", "seed"), [(10, 1), (14, 2), (15, 1)])
+def test_a_healthy_bank_has_no_finding_while_its_batteries_become_full(batteries, seed):
+    """There the voltage of a battery on its own rises steeply; in parallel all have one."""
+    bank, attention = Bank(batteries, seed), Attention(STRICT)
+    while min(each["battery_soc"] for each in readings_of(bank, 120.0, 0)) < 94:
+        pass
+    socs = set()
+    for count in range(0, 400, 4):
+        readings = readings_of(bank, 4 * CYCLE_S, count * CYCLE_S)
+        socs |= {each["battery_soc"] for each in readings}
+        assert attention.cycle(readings, count * CYCLE_S) == ([], [])
+    assert {95, 98} <= socs
 
 
 @st.composite
@@ -492,7 +616,7 @@ def readings(draw):
     relay = st.sampled_from(["Make", "Break"])
     return battery(
         draw(st.integers(1, 15)),
-        battery_id=draw(st.sampled_from(["a", "b"])),
+        battery_id=draw(st.sampled_from("abcdef")),
         battery_soc=draw(st.integers(0, 255)),
         battery_voltage=draw(st.integers(0, 65_535)) / 10,
         battery_current=draw(st.integers(-32_768, 32_767)) / 10,
@@ -515,10 +639,16 @@ TICKS = st.tuples(
     st.builds(
         Circumstances,
         st.none() | st.builds(Loss, st.floats(0, 1), st.just(())),
+        st.frozensets(st.integers(1, 15)),
+        st.lists(st.integers(1, 15), max_size=2).map(tuple),
         st.none() | st.booleans(),
         st.text(max_size=3),
     ),
 )
+
+
+def key(finding):
+    return finding.kind, finding.battery_number, finding.battery_id
 
 
 @given(st.lists(CYCLES | TICKS, max_size=15), st.booleans())
@@ -530,15 +660,22 @@ def test_whatever_comes_each_finding_begins_and_ends_once(fed, strict):
         take = attention.cycle if isinstance(what, list) else attention.tick
         begun, ended = take(what, now)
         for each in ended:
-            listed.remove((each.kind, each.battery_number))
+            listed.remove(key(each))
         for each in begun:
-            assert (each.kind, each.battery_number) not in listed
-            listed.add((each.kind, each.battery_number))
+            assert key(each) not in listed
+            listed.add(key(each))
         findings = attention.findings
-        assert {(each.kind, each.battery_number) for each in findings} == listed
-        assert len(findings) <= 15 * len(LIMITS)
+        assert set(map(key, findings)) == listed
+        assert len({each[1:] for each in listed}) <= MOST_KNOWN + 1  # and the bank
         ranks = [KINDS.index(each.kind) for each in findings]
         assert all(one <= other for one, other in pairwise(ranks))
+
+
+def test_only_so_many_batteries_are_remembered():
+    attention = Attention(STRICT)
+    for count in range(100):
+        attention.cycle([battery(5, battery_id=f"{count:012}", alarm_status="1")], 0.0)
+    assert len(attention.findings) == MOST_KNOWN
 
 
 @given(st.floats(STEP_S, 1e6))

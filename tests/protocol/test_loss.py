@@ -73,6 +73,18 @@ def test_a_few_bursts_say_nothing():
     assert not bursts.end()
 
 
+def test_a_battery_that_sends_without_a_complete_burst_is_known_for_a_few_seconds():
+    bursts = Bursts()
+    play(bursts, 5, lambda _, battery: battery == 3)
+    assert bursts.incomplete() == {3}
+    play(bursts, 2, lambda *_: False, batteries=(1, 2), start=START + 5)
+    assert bursts.incomplete() == {3}
+    play(bursts, 2, lambda *_: False, batteries=(1, 2), start=START + 7)
+    assert bursts.incomplete() == set()
+    play(bursts, 2, lambda *_: False, start=START + 9)
+    assert bursts.incomplete() == set()
+
+
 @pytest.mark.parametrize("step", [-3600.0, 3600.0, 31_536_000.0])
 def test_a_step_of_the_clock_is_no_loss(step):
     bursts = Bursts()

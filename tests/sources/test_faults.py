@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from eflexcan2mqtt.protocol.assembler import Record
 from eflexcan2mqtt.protocol.attention import Attention
+from eflexcan2mqtt.protocol.blocks import Silence
 from eflexcan2mqtt.protocol.decode import decode
 from eflexcan2mqtt.protocol.limits import LIMITS
 from eflexcan2mqtt.sources import simulator
@@ -50,6 +51,8 @@ def findings(text, seconds):
         ("lossy:100@0", Fault("lossy", 0, share=1.0)),
         ("silent@1h-1.5h", Fault("silent", 3600, 5400)),
         ("hot:1@1d", Fault("hot", 86_400, math.inf, battery=1)),
+        ("hot: 1 @ 5s - 8s", Fault("hot", 5, 8, battery=1)),
+        ("cell_low : 4 : 12@5s", Fault("cell_low", 5, battery=4, cell=12)),
     ],
 )
 def test_a_fault_has_a_kind_a_place_and_a_time(text, fault):
@@ -75,6 +78,7 @@ def test_faults_are_separated_by_commas():
         ("missing:5@4s", "expected a BATTERY from 1 to 4"),
         ("missing:0@4s", "expected a BATTERY from 1 to 4"),
         ("missing:x@4s", "expected a BATTERY from 1 to 4"),
+        ("missing:2,3@4s", "expected a BATTERY from 1 to 4"),
         ("cell_low:3:17@4s", "expected a CELL from 1 to 16"),
         ("lossy:101%@4s", "expected a PERCENT from 1 to 100"),
         ("missing:3@later", "expected times such as 90s, 5m or 2h after the start"),
@@ -94,6 +98,34 @@ def test_any_text_gives_faults_or_a_value_error(text):
     with suppress(ValueError):
         found = parse(text, BATTERIES)
     assert all(each.kind in KINDS for each in found)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Fault,
+            st.sampled_from(sorted(KINDS)),
+            st.just(0.0),
+            battery=st.just(1),
+            cell=st.sampled_from([1, 16]),
+            share=st.just(0.01),
+        ),
+        max_size=12,
+    )
+)
+def test_faults_add_up_to_what_a_battery_can_send(faults):
+    bank = Bank(2, seed=1, spoil=Faults(faults, seed=1).spoil)
+    for number, payloads in enumerate(bank.step(CYCLE_S), 1):
+        reading = decode(Record(number, *payloads, START))
+        assert None not in reading["temps"].values()
+        if not faults or number == 2:
+            assert min(reading["cell_voltages"]) > 3200
+
+
+@pytest.mark.parametrize("text", ["cold:1@0", "hot:1@0", "cell_low:1:1@0"])
+def test_a_fault_may_come_many_times(text):
+    [[reading]] = cycles(", ".join([text] * 8), 1, batteries=1)
+    assert reading["min_temp"] >= -39
 
 
 @pytest.mark.parametrize(
@@ -143,6 +175,13 @@ def test_a_missing_battery_is_found():
     for index, cycle in enumerate(cycles("missing:2@5s", 45)):
         attention.cycle(cycle, index * CYCLE_S)
     assert [(each.kind, each.battery_number) for each in attention.findings] == [("missing", 2)]
+
+
+@pytest.mark.parametrize("text", ["silent@2s", "missing:1@2s, missing:2@2s", "lossy:100%@2s"])
+def test_cycles_without_a_frame_are_seconds_of_silence(text):
+    events = list(islice(simulator.events(2, START, faults=parse(text, 2)), 2 * 36 + 50))
+    assert events[2 * 36 :] == [Silence.SECOND] * 50
+    assert Silence.SECOND not in events[: 2 * 36]
 
 
 def test_a_silent_bank_sends_no_frame():

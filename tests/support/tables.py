@@ -42,7 +42,10 @@ def limit_table() -> str:
         begins = f"{each.begins:g} {each.unit} {beyond}, " if each.unit else ""
         over = f"{back} {ends:g} {each.unit}, " if each.unit else ""
         name = f" (`{each.setting}`)" if each.setting else ""
-        times = (f"{begins}{_lasting(each.after_s)}", f"{over}{_lasting(each.clear_s)}")
+        beyond_for, back_for = _lasting(each.after_s), _lasting(each.clear_s)
+        if not each.unit:
+            back_for = back_for.replace("for", "after") + (" without it" if each.clear_s else "")
+        times = (f"{begins}{beyond_for}", f"{over}{back_for}")
         cells = (f"`{each.kind}`, {each.severity}", f"{each.when}{name}", *times, each.remedy)
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
