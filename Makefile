@@ -125,12 +125,15 @@ influx-test: $(VENV)/installed-test mosquitto
 # form with the others.
 HASS =
 
-in_hass = $(SUDO) env PYTHONDONTWRITEBYTECODE=1 \
+# How long each of the tests of rows and entries watches, in seconds.
+WATCHED = 300
+
+in_hass = $(SUDO) env PYTHONDONTWRITEBYTECODE=1 EFLEX_WATCHED_S=$(WATCHED) \
   EFLEX_HASS="$(CURDIR)/tests/homeassistant/tree.sh $1 hass" $(VENV)/bin/python -m
 
 define ha_test
 $(SUDO) tests/homeassistant/tree.sh $1 hass --version
-$(in_hass) pytest --override-ini addopts= -p no:cacheprovider -v -s $2
+$(in_hass) pytest --override-ini addopts= -p no:cacheprovider -n 3 --dist=loadfile -v $2
 endef
 
 ha-test: $(VENV)/installed-test mosquitto

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import time
 from collections import Counter
@@ -20,8 +21,10 @@ from .hass import Hass
 from .moving_bank import MovingBank
 
 BATTERIES = 14
-SETTLE_S = 60.0
-WATCHED_S = 300.0
+SETTLE_S = 40.0
+"""Until values no longer follow the descriptions."""
+
+WATCHED_S = float(os.environ.get("EFLEX_WATCHED_S", "300"))
 COMMITTED_S = 12.0
 """The recorder writes each 5 s."""
 
