@@ -2,7 +2,7 @@
 # Installs or upgrades eflexcan2mqtt, from a release tarball or from a source checkout.
 #
 #   sudo ./install.sh                 install; again: upgrade
-#   sudo ./install.sh --uninstall     remove the program, keep the settings and the spool
+#   sudo ./install.sh --uninstall     remove the program, keep the settings and what is stored
 #   sudo ./install.sh --uninstall --purge      remove those as well
 #   DESTDIR=/some/folder ./install.sh          into a folder, without root and systemd
 set -eu
@@ -179,7 +179,7 @@ uninstall_all() {
             rm -rf "$root$folder"
         done
     else
-        echo "kept: $ini, $password and the spool in /var/lib/eflexcan2mqtt"
+        echo "kept: $ini, $password and spool and counters in /var/lib/eflexcan2mqtt"
     fi
     if running_systemd; then
         systemctl daemon-reload

@@ -26,7 +26,7 @@ PROGRAM = "eflexcan2mqtt"
 HELP = {
     "run": "read an input and send its cycles to an output (this is the default)",
     "check": "check the INI, the CAN interface and the broker",
-    "forget": "remove a battery that has left for good from Home Assistant",
+    "forget": "remove a battery from Home Assistant, or let the counters of energy begin at 0",
     "anonymize": "write a candump recording again with made-up serial numbers",
     "health": "say whether the service, or the program in this container, is alive",
 }
@@ -196,7 +196,8 @@ def _add_battery(parser: argparse.ArgumentParser, name: str) -> None:
         name,
         metavar="BATTERY_ID",
         type=option_texts.battery,
-        help="the serial number of the battery, or 'bank' for the bank as a whole",
+        help="the serial number of a battery that has left for good, 'bank' for the bank as a "
+        "whole, or 'energy' for the counters of energy",
     )
 
 

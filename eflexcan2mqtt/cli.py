@@ -99,9 +99,9 @@ def _run(command: Command, stop: Stop) -> int:
         case Forget():
             from .commands.forget import SECTIONS, forget
 
-            _, config = _settings(command.config, SECTIONS)
+            origin, config = _settings(command.config, SECTIONS)
             with stop:
-                return _print([forget(config, command.battery_id)])
+                return _print(forget(config, command.battery_id, origin.ini))
         case Anonymize():
             from .commands.anonymize import anonymize
 

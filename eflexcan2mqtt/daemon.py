@@ -14,6 +14,7 @@ from typing import Any
 
 from . import __version__
 from .bridge import Bridge
+from .meter import Meter
 from .options import Run
 from .process import logs, memory, pulse, systemd
 from .process.pulse import Pulse
@@ -59,6 +60,7 @@ class _Daemon:
         self._bridge = Bridge(self._publish)
         self._pulse = Pulse(pulse.folder())
         self._watch = Watch(config.attention, source.clock, self._bridge.bus, self._both_ends)
+        self._meter = Meter(config.energy, source.clock)
         self._dead_threads = end_with_any_thread()
         context = Context(
             config=config,
@@ -68,6 +70,7 @@ class _Daemon:
             interruptible=stop,
             health=self._health,
             attention=lambda: self._watch.findings,
+            energy=self._meter.session,
         )
         output = OUTPUTS[options.output]
         self._sinks: list[Sink] = []
@@ -96,6 +99,7 @@ class _Daemon:
 
     def _publish(self, cycle: list[Reading]) -> None:
         self._watch.publish(cycle)
+        self._meter.publish(cycle)
         for sink in self._sinks:
             sink.publish(cycle)
         if self._weigh:

@@ -8,6 +8,7 @@ from argparse import ArgumentTypeError
 from datetime import datetime
 
 from .protocol.bank import BANK
+from .protocol.energy import ENERGY
 from .protocol.values import Serial
 from .sources import EARLIEST, LATEST, Input, parse_input
 
@@ -38,7 +39,7 @@ def end(text: str) -> float:
 
 
 def battery(text: str) -> str:
-    if text != BANK:
+    if text not in {BANK, ENERGY}:
         try:
             Serial().encode(text)
         except ValueError as error:

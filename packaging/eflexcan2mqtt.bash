@@ -34,7 +34,7 @@ _eflexcan2mqtt() {
         --input) values="can $(_eflexcan2mqtt_buses) simulator" ;;
         --output) values="mqtt web json influx table bytes" ;;
         --fields) values="documented extended experimental" ;;
-        --forget) values=bank ;;
+        --forget) values="bank energy" ;;
         *)
             if [[ $word == -* ]]; then
                 values=$options
@@ -42,7 +42,7 @@ _eflexcan2mqtt() {
                 values="run check forget anonymize health"
             else
                 case $command in
-                    forget) values=bank ;;
+                    forget) values="bank energy" ;;
                     anonymize) ;;
                 esac
             fi

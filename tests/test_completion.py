@@ -73,7 +73,7 @@ def completed(tmp_path):
         ("--output ", ["--output", *sorted(OUTPUTS)]),
         ("--output=t", ["--output=table"]),
         ("run --input simulator --fields ex", ["--fields", "experimental", "extended"]),
-        ("forget ", ["forget", "bank"]),
+        ("forget ", ["bank", "energy"]),
         ("--forget b", ["--forget", "bank"]),
         ("--speed ", ["--speed"]),
         ("run ", ["run"]),

@@ -46,6 +46,7 @@ NO_OPTION = {
     ("mqtt", "tls_cert"),  # its key could not be read: files in /ssl belong to root
     ("mqtt", "tls_key"),
     ("spool", "directory"),  # /data/spool
+    ("storage", "directory"),
     ("web", "password_file"),  # the app writes it
 }
 OF_THE_APP = {("web", "password")}  # a setting that only has a file

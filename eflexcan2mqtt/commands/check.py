@@ -15,7 +15,7 @@ from ..settings.schema import Can, Config
 from ..sinks import MQTT, OUTPUTS, PAGE
 from ..sources import BUS, RECORDING, Input
 from . import Finding
-from .host_check import page, spool
+from .host_check import folders, page
 from .service_check import readable, unit_of
 
 BUS_S = 3.0
@@ -44,7 +44,7 @@ def check(
         from .broker_check import broker  # paho is for those who use it
 
         if source.kind != RECORDING:  # it waits for the broker
-            yield from spool(config.spool, unit)
+            yield from folders(config, unit)
         yield from broker(config)
 
 

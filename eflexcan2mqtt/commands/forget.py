@@ -1,15 +1,26 @@
-"""A battery that has left for good in; its retained messages are cleared, and seen to be gone."""
+"""A battery that has left for good, or the counters of energy, in; what is kept of it is cleared.
+
+Retained messages are seen to be gone.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..protocol.energy import ENERGY
 from ..settings.schema import Config, Mqtt
 from ..sinks.homeassistant.discovery import Discovery
 from ..sinks.message import Message
 from ..sinks.mqtt.dialogue import Conversation, DeniedError, conversation
+from ..sinks.mqtt.energy import message_topic
+from ..sinks.mqtt.energy_file import NAME
 from ..sinks.mqtt.happenings import BrokerError
+from ..sinks.mqtt.shared import status
 from . import Caveat, Finding
+from .service_check import state_folder, unit_of
 
-SECTIONS = frozenset({"mqtt", "homeassistant"})
+SECTIONS = frozenset({"mqtt", "homeassistant", "storage"})
 """The sections of the INI that it uses."""
 
 BROKER_S = 10.0
@@ -17,26 +28,62 @@ READ_BACK_S = 1.5
 """What comes at all comes sooner: our own messages, what is kept, the next cycle of a bridge."""
 
 
-def forget(config: Config, battery_id: str) -> Finding:
-    """Clear what the broker keeps of a battery, so that Home Assistant removes it.
+def forget(config: Config, name: str, ini: Path | None) -> Iterator[Finding]:
+    """Clear what is kept of a battery or the bank, so that Home Assistant removes it, or ENERGY.
 
     Good once the broker keeps nothing of it.
     """
     mqtt = config.mqtt
-    messages = Discovery(config.homeassistant, mqtt).forgotten(battery_id)
+    if name == ENERGY:
+        cleared = _forget(mqtt, name, [Message(message_topic(mqtt.topic), b"", retain=True)])
+        yield cleared
+        if cleared.good:
+            yield _forget_file(config.storage.folder() or state_folder(unit_of(ini)))
+    else:
+        yield _forget(mqtt, name, Discovery(config.homeassistant, mqtt).forgotten(name))
+
+
+def _forget(mqtt: Mqtt, name: str, messages: list[Message]) -> Finding:
+    """Clear retained messages."""
     topics = [message.topic for message in messages]
     try:
         with conversation(mqtt, "forget", BROKER_S) as broker:
-            if broker.terms.retain:
-                cleared = _clear(broker, messages)
-                finding = _finding(mqtt, battery_id, topics, cleared, broker)
-            else:
+            if not broker.terms.retain:
                 finding = Finding(True, "keeps no retained messages: there is nothing to forget")
+            elif name == ENERGY and _bridge_runs(mqtt, broker):
+                why = "the bridge is running and would send them again; stop it first"
+                finding = Finding(False, f"the counters of energy are not cleared: {why}")
+            else:
+                cleared = _clear(broker, messages)
+                finding = _finding(mqtt, name, topics, cleared, broker)
     except DeniedError as error:
         finding = Finding(False, f"{error}; {_remedy(mqtt)}")
     except BrokerError as error:
         finding = Finding(False, str(error))
     return finding._replace(text=f"{mqtt.hostname}:{mqtt.port}: {finding.text}")
+
+
+def _bridge_runs(mqtt: Mqtt, broker: Conversation) -> bool:
+    """Whether one is connected: its last will would say if it had gone."""
+    topic = status(mqtt, b"").topic
+    broker.subscribe(topic)
+    broker.wait_until(lambda: bool(broker.received), READ_BACK_S)
+    online = any(each.payload == b"online" for each in broker.received)
+    broker.received.clear()
+    return online
+
+
+def _forget_file(folder: Path | None) -> Finding:
+    if folder is None:
+        return Caveat(True, "no folder of a file is known here; for that of the service, use sudo")
+    path = folder / NAME
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return Finding(True, f"{path}: there is no such file")
+    except OSError as error:
+        return Finding(False, f"{path}: cannot be removed: {error.strerror}; use sudo")
+    return Finding(True, f"{path}: removed")
 
 
 def _clear(broker: Conversation, messages: list[Message]) -> set[str]:
@@ -57,7 +104,7 @@ def _clear(broker: Conversation, messages: list[Message]) -> set[str]:
 
 
 def _finding(
-    config: Mqtt, battery_id: str, topics: list[str], cleared: set[str], broker: Conversation
+    config: Mqtt, name: str, topics: list[str], cleared: set[str], broker: Conversation
 ) -> Finding:
     """What was received behind the messages that cleared some topics, in words."""
     for each in broker.received:
@@ -68,7 +115,7 @@ def _finding(
     for topic in topics:
         if topic not in cleared:
             return Finding(False, f"{topic} could not be read back; {_remedy(config)}")
-    text = f"forgot {battery_id}: cleared {' and '.join(topics)}"
+    text = f"forgot {name}: cleared {' and '.join(topics)}"
     if broker.received:
         return Caveat(True, f"{text}; a bridge still hears the battery, and will announce it again")
     return Finding(True, text)

@@ -10,9 +10,9 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 
-from ..settings.schema import SpoolSettings, WebSettings
-from ..sinks.mqtt.opening import directory_of
+from ..settings.schema import Config, WebSettings
 from ..sinks.web.address import Address, parse
 from . import Finding
 from .service_check import can_keep, can_listen, first_free_port
@@ -20,24 +20,34 @@ from .service_check import can_keep, can_listen, first_free_port
 ANSWER_S = 2.0
 
 
-def spool(settings: SpoolSettings, unit: str) -> Iterator[Finding]:
-    """Whether the spool's folder can be written; nothing is left there."""
-    directory = directory_of(settings)
-    if not directory:
-        return
+def folders(config: Config, unit: str) -> Iterator[Finding]:
+    """Whether the folders of the spool and of what else is kept can be written."""
+    kept: dict[Path, list[tuple[str, str]]] = {}  # what is in each, and by which section
+    for folder, what, section in (
+        (config.spool.folder(config.storage), "arrays of an outage", "spool"),
+        (config.storage.folder(), "counters of energy", "storage"),
+    ):
+        if folder:
+            kept.setdefault(folder, []).append((what, section))
+    for folder, found in kept.items():
+        given = [section for _, section in found if getattr(config, section).directory is not None]
+        yield _folder(folder, " and ".join(what for what, _ in found), given, unit)
+
+
+def _folder(directory: Path, what: str, given: list[str], unit: str) -> Finding:
+    """Whether a folder can be written; nothing is left there."""
     if unit and not can_keep(directory, unit):
-        remedy = "remove [spool] directory; the service then uses a folder of its own"
-        yield Finding(False, f"{directory}: the service cannot keep arrays there; {remedy}")
-        return
+        lines = " and ".join(f"[{section}] directory" for section in given)
+        remedy = f"remove {lines}; the service then uses a folder of its own"
+        return Finding(False, f"{directory}: the service cannot keep {what} there; {remedy}")
     try:
         # The folder is not made: the service's user could not write what root has made.
         nearest = next(each for each in (directory, *directory.absolute().parents) if each.exists())
         with tempfile.TemporaryFile(dir=nearest) as file:
             file.write(b"\0")
     except OSError as error:
-        yield Finding(False, f"{directory}: arrays cannot be kept there: {error.strerror}")
-    else:
-        yield Finding(True, f"{directory}: arrays of an outage are kept there")
+        return Finding(False, f"{directory}: {what} cannot be kept there: {error.strerror}")
+    return Finding(True, f"{directory}: {what} are kept there")
 
 
 def page(settings: WebSettings, unit: str) -> Iterator[Finding]:

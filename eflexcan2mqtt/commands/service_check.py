@@ -81,6 +81,12 @@ def can_keep(directory: Path, unit: str) -> bool:
     )
 
 
+def state_folder(unit: str) -> Path | None:
+    """The folder that a unit gives the service for what is kept."""
+    names = _values("StateDirectory", unit)
+    return Path(_FOLDERS["StateDirectory"], names[0]) if names else None
+
+
 def _values(setting: str, unit: str) -> list[str]:
     """The words of a setting of the unit."""
     return " ".join(re.findall(rf"(?m)^{setting}=(.*)$", unit)).split()

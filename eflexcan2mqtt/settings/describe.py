@@ -13,11 +13,11 @@ _WIDTH = 92
 _INTRODUCTION = (
     "Settings of eflexcan2mqtt. The values below are the defaults, except that of `fields`. "
     "`eflexcan2mqtt --check` says what is wrong with them. To use a setting with a # before it, "
-    "remove the #; in [attention] remove that before the header as well."
+    "remove the #, and the one before the header of its section if there is one."
 )
 
 
-_COMMENTED = {"attention"}
+_COMMENTED = {"attention", "energy", "storage"}
 """Sections whose header is a comment in the shipped INI, as all their settings are: 1.2.0 refuses a
 section that it does not know."""
 
@@ -74,9 +74,7 @@ def _line(setting: Field[Any]) -> str:
 
 def default(setting: Field[Any]) -> str:
     """The default of a setting, for readers."""
-    if setting.default is None:
-        return "$STATE_DIRECTORY"  # of the service; systemd sets it
-    return _text(setting.default) or "(empty)"
+    return setting.metadata["absent"] or _text(setting.default) or "(empty)"
 
 
 def _text(value: Any) -> str:

@@ -1,6 +1,6 @@
 """The settings: the name, default, valid values and meaning of each.
 
-A section of the INI is a dataclass here, in attention.py or in web.py, with its meaning as
+A section of the INI is a dataclass here or in another module of this folder, with its meaning as
 docstring; a setting is a field of it, with its key as name.  describe.py makes the shipped INI and
 the table of settings from this.  Reads no file.
 """
@@ -14,7 +14,10 @@ from typing import Any, Literal
 from ..protocol.fields import DOCUMENTED, STAGES
 from . import broker, parsers, paths, topics
 from .attention import AttentionSettings
+from .energy import EnergySettings
 from .setting import setting as _setting
+from .storage import SpoolSettings as SpoolSettings  # noqa: PLC0414 - others import it from here
+from .storage import StorageSettings
 from .web import WebSettings as WebSettings  # noqa: PLC0414 - others import it from here
 
 
@@ -174,28 +177,6 @@ class Mqtt:
 
 
 @dataclass(frozen=True)
-class SpoolSettings:
-    """Where arrays are kept while the broker is away."""
-
-    directory: str | None = _setting(
-        None,  # the folder that systemd makes for the service
-        "A folder for the arrays of an outage; it is made if it is missing. By default the "
-        "service uses /var/lib/eflexcan2mqtt. Empty: no spool; 1,000 arrays are kept in memory.",
-        paths.path,
-        example="/var/lib/eflexcan2mqtt",
-    )
-    max_mb: float = _setting(
-        100.0,
-        "If the spool is larger than this, the oldest arrays are deleted; 100 MB hold about four "
-        "hours of 14 batteries.",
-        parsers.number("megabytes", 1_000_000, "a terabyte"),
-    )
-    max_age_days: float = _setting(
-        30.0, "Arrays older than this are deleted.", parsers.number("days", 36_500, "a century")
-    )
-
-
-@dataclass(frozen=True)
 class HomeAssistant:
     """The batteries and the bank in Home Assistant."""
 
@@ -238,8 +219,10 @@ class Config:
     logging: Logging = Logging()
     can: Can = Can()
     mqtt: Mqtt = Mqtt()
-    spool: SpoolSettings = SpoolSettings()
+    storage: StorageSettings = StorageSettings()  # noqa: RUF009 - frozen, as the others are
+    spool: SpoolSettings = SpoolSettings()  # noqa: RUF009 - frozen, as the others are
     homeassistant: HomeAssistant = HomeAssistant()
+    energy: EnergySettings = EnergySettings()  # noqa: RUF009 - frozen, as the others are
     attention: AttentionSettings = AttentionSettings()  # noqa: RUF009 - frozen, as the others are
     web: WebSettings = WebSettings()  # noqa: RUF009 - frozen, as the others are
 

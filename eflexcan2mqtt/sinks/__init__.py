@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ..protocol.energy import EnergySession
 from ..protocol.findings import BankFinding
 from ..protocol.reading import Reading
 
@@ -56,7 +57,7 @@ class Context:
     recording.  ``interruptible`` surrounds a call that may block: a signal ends it.  ``health``
     is how the program is, JSON-ready: counters of the bus, the state of the broker if there is
     one, and what needs attention.  ``attention`` is that list, the worst first: a cycle is in it
-    before the sinks get it.
+    before the sinks get it.  ``energy`` is what was counted since the start, also with that cycle.
     """
 
     config: Config
@@ -66,6 +67,7 @@ class Context:
     interruptible: AbstractContextManager[None]
     health: Callable[[], dict[str, Any]]
     attention: Callable[[], Sequence[BankFinding]]
+    energy: Callable[[], EnergySession]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from struct import calcsize
@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 from ..protocol.bank import remember
 from ..protocol.blocks import BLOCKS, PAYLOAD_BYTES, STATUS, Block
+from ..protocol.energy import EnergySession, unit_hints
 from ..protocol.fields import FIELDS, Field
 from ..protocol.reading import Reading
 from . import Context, Sink
@@ -48,7 +49,8 @@ class _UnknownByte:
 
 def make(context: Context) -> Sink:
     """The sink that prints on stdout: of a recording only the last cycle, and the summary."""
-    return ByteView(sys.stdout, not context.recorded, context.interruptible)
+    each_cycle = not context.recorded
+    return ByteView(sys.stdout, each_cycle, context.interruptible, context.energy)
 
 
 class ByteView(Sink):
@@ -59,8 +61,10 @@ class ByteView(Sink):
         file: TextIO,
         each_cycle: bool,
         interruptible: AbstractContextManager[None] | None = None,
+        energy: Callable[[], EnergySession] = EnergySession,
     ) -> None:
         self._file = file
+        self._energy = energy
         self._interruptible = interruptible or nullcontext()
         self._each_cycle = each_cycle
         self._last: dict[str, Reading] = {}
@@ -85,7 +89,7 @@ class ByteView(Sink):
         """Print the last rulers, unless each cycle was printed, the legend and the summary."""
         if not self._each_cycle:
             self._file.write("".join(map(self._rulers, self._last.values())))
-        self._file.write(self._legend() + self._summary())
+        self._file.write(self._legend() + self._summary() + _notes(self._energy()))
         self._file.flush()
         return 0
 
@@ -154,6 +158,15 @@ class ByteView(Sink):
                 f"  with {together}\n" if together else "\n"
             )
         return text
+
+
+def _notes(session: EnergySession) -> str:
+    """What may prove the unit of a field."""
+    hints = unit_hints(session)
+    if not hints:
+        return ""
+    head = "\nlifetime_discharge_energy rose for each Wh out of a battery by\n"
+    return head + "".join(f"  {ratio:9.3f}  {name}\n" for name, ratio in hints.items())
 
 
 def _changed_fields(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..protocol.reading import Reading
 
@@ -31,6 +31,13 @@ class Announcer:
     topics: tuple[str, ...] = ()
     """What it listens to."""
 
+    def health(self) -> dict[str, Any]:
+        """What it says of itself, JSON-ready; any thread may ask."""
+        return {}
+
+    def tick(self, now: float) -> None:
+        """Called about once a second, connected or not; may use the disk."""
+
     def connected(self) -> None:
         """The broker has accepted a connection: it may have forgotten everything."""
 
@@ -50,3 +57,12 @@ class Announcer:
     def states(self, cycle: list[Reading], now: float) -> Iterable[Message]:
         """What is to be said of a cycle; asked for each, once nothing is ``due`` or on its way."""
         return ()
+
+    def arrived(self, message: Message) -> None:
+        """The broker has acknowledged a message that was due."""
+
+    def stop(self) -> None:
+        """The program stops: what is due is asked for once more, if there is a connection."""
+
+    def close(self) -> None:
+        """Nothing is sent any more; may use the disk."""

@@ -45,6 +45,7 @@ SIMULATOR = {
 }
 BROKER = {
     *("paho", "sinks.message", "sinks.mqtt", "sinks.json_lines", "sinks.text_lines"),
+    *(f"sinks.mqtt.{name}" for name in ("announcers", "energy", "energy_file", "kept")),
     *(f"sinks.mqtt.{name}" for name in ("caution", "client", "connection", "dialogue")),
     *(f"sinks.mqtt.{name}" for name in ("dropped", "happenings", "opening", "outage", "outbox")),
     *(f"sinks.mqtt.{name}" for name in ("owner", "refusals", "rejected", "session", "shared")),

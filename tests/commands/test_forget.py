@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 
@@ -13,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from tests.support.bank import EXAMPLE
 from tests.support.broker import wait_until
 from tests.support.faults import seen
-from tests.support.program import mqtt_ini
+from tests.support.program import mqtt_ini, stop
 
 SERIAL = EXAMPLE[0]["battery_id"]
 CONFIG = f"homeassistant/device/eflex_{SERIAL}/config"
@@ -120,11 +121,107 @@ def test_a_bridge_that_still_hears_the_battery_is_told(forget, broker, start, su
     subscriber = subscribe(broker.port, "eflexbatteries/+")
     bridge_ini = tmp_path / "bridge.ini"
     ini = mqtt_ini(tmp_path, broker.port).read_text()
-    bridge_ini.write_text(f"{ini}[homeassistant]\ndiscovery = yes\n")
+    bridge_ini.write_text(f"{ini}[homeassistant]\ndiscovery = yes\ninterval = 0\n")
     start("-c", bridge_ini, "--input", "simulator:1")
-    others = {"eflexbatteries/status", "eflexbatteries/bank"}
+    others = {f"eflexbatteries/{name}" for name in ("status", "bank", "energy")}
     wait_until(lambda: {topic for topic, _, _ in subscriber.messages} - others)
     [topic] = {topic for topic, _, _ in subscriber.messages} - others
     said, status = forget(broker.port, topic.rpartition("/")[2])
     assert status == 0
     seen("forget: a bridge still hears the battery", said)
+
+
+ENERGY = "eflexbatteries/energy"
+
+
+@pytest.fixture
+def counters(tmp_path):
+    """A file of counters in the storage folder of an INI; the file."""
+    file = tmp_path / "kept" / "energy.json"
+    file.parent.mkdir()
+    file.write_text("{}")
+    return file
+
+
+@pytest.fixture
+def forget_energy(run, tmp_path):
+    def forget(port, directory):
+        ini = mqtt_ini(tmp_path, port)
+        ini.write_text(f"{ini.read_text()}[storage]\ndirectory = {directory}\n")
+        done = run("forget", "energy", "-c", ini)
+        return done.stdout + done.stderr, done.returncode
+
+    return forget
+
+
+def test_the_counters_of_energy_are_cleared_at_the_broker_and_on_the_disk(
+    forget_energy, broker, subscribe, counters
+):
+    single.single(ENERGY, b"{}", 1, retain=True, hostname="127.0.0.1", port=broker.port)
+    said, status = forget_energy(broker.port, counters.parent)
+    assert said == (
+        f"127.0.0.1:{broker.port}: forgot energy: cleared {ENERGY}\n{counters}: removed\n"
+    )
+    assert status == 0
+    late = subscribe(broker.port, "#")
+    time.sleep(0.3)
+    assert late.messages == []
+    said, status = forget_energy(broker.port, counters.parent)
+    assert said.endswith(f"{counters}: there is no such file\n")
+    assert status == 0
+
+
+def test_while_the_bridge_runs_the_counters_are_left_alone(
+    forget_energy, broker, start, subscribe, counters, tmp_path
+):
+    subscriber = subscribe(broker.port)
+    start("-c", mqtt_ini(tmp_path, broker.port), "--input", "simulator:1")
+    wait_until(lambda: subscriber.payloads(ENERGY))
+    said, status = forget_energy(broker.port, counters.parent)
+    assert status == 1
+    seen("forget energy: the bridge is running", said)
+    assert counters.exists()
+    assert b"" not in subscriber.payloads(ENERGY)
+
+
+def test_after_it_a_bridge_begins_at_0(forget_energy, broker, start, subscribe, tmp_path):
+    subscriber, folder = subscribe(broker.port), tmp_path / "kept"
+    ini = tmp_path / "bridge.ini"
+
+    def run_bridge():
+        messages = subscriber.payloads(ENERGY)
+        text = mqtt_ini(tmp_path, broker.port).read_text()
+        ini.write_text(f"{text}[storage]\ndirectory = {folder}\n")
+        process = start("-c", ini, "--input", "simulator:1", "--speed", "600")
+        wait_until(lambda: len(subscriber.payloads(ENERGY)) > len(messages))
+        stop(process)
+        return [json.loads(each) for each in subscriber.payloads(ENERGY)[len(messages) :]]
+
+    assert run_bridge()[-1]["bank"]["energy_in"] > 0
+    assert forget_energy(broker.port, folder)[1] == 0
+    assert run_bridge()[0]["bank"]["energy_in"] == 0
+
+
+def test_a_file_that_cannot_be_removed_is_told(forget_energy, broker, tmp_path):
+    (tmp_path / "energy.json").mkdir()
+    said, status = forget_energy(broker.port, tmp_path)
+    assert f"{tmp_path}/energy.json: cannot be removed: " in said
+    assert status == 1
+
+
+def test_a_folder_that_is_not_known_is_told(forget_energy, broker):
+    said, status = forget_energy(broker.port, "")
+    assert said.endswith("no folder of a file is known here; for that of the service, use sudo\n")
+    assert status == 0
+
+
+def test_a_broker_that_keeps_the_counters_leaves_the_file(
+    forget_energy, make_broker, counters, tmp_path
+):
+    acl = tmp_path / "acl"
+    acl.write_text("topic read #\n")
+    broker = make_broker("allow_anonymous true", f"acl_file {acl}").start()
+    said, status = forget_energy(broker.port, counters.parent)
+    assert f"refuses messages on '{ENERGY}'" in said
+    assert status == 1
+    assert counters.exists()

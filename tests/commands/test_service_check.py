@@ -142,3 +142,26 @@ def test_a_spool_outside_of_the_services_folders_is_found(check, unit, broker, t
         assert status == 0
     unit("StateDirectory=eflexcan2mqtt", "ProtectSystem=strict", f"ReadWritePaths=-{tmp_path}")
     assert check(f"{mqtt}{tmp_path}/spool\n", "mqtt")[1] == 0
+
+
+def test_a_storage_outside_of_the_services_folders_is_found(check, unit, broker, tmp_path):
+    unit("StateDirectory=eflexcan2mqtt", "ProtectSystem=strict")
+    mqtt = f"[mqtt]\nhostname = 127.0.0.1\nport = {broker.port}\n"
+    said, status = check(f"{mqtt}[storage]\ndirectory = {tmp_path}/kept\n", "mqtt")
+    assert status == 1
+    what = "arrays of an outage and counters of energy"
+    remedy = "remove [storage] directory; the service then uses a folder of its own"
+    assert f"{tmp_path}/kept: the service cannot keep {what} there; {remedy}\n" in said
+    own = f"{mqtt}[storage]\ndirectory = /var/lib/eflexcan2mqtt\n[spool]\ndirectory =\n"
+    said, status = check(own, "mqtt")
+    assert "ok  /var/lib/eflexcan2mqtt: counters of energy are kept there" in said
+    assert status == 0
+
+
+def test_root_forgets_the_counters_of_the_service(run, ini, unit, broker):
+    unit("StateDirectory=eflexcan2mqtt-of-a-test other", "ProtectSystem=strict")
+    ini.write_text(f"[mqtt]\nhostname = 127.0.0.1\nport = {broker.port}\n")
+    done = run("forget", "energy", "-c", ini)
+    assert done.stdout.endswith(
+        "/var/lib/eflexcan2mqtt-of-a-test/energy.json: there is no such file\n"
+    )

@@ -9,6 +9,7 @@ import pytest
 from eflexcan2mqtt.settings import parsers
 from eflexcan2mqtt.settings.attention import AttentionSettings
 from eflexcan2mqtt.settings.describe import settings_table, shipped_ini
+from eflexcan2mqtt.settings.energy import EnergySettings
 from eflexcan2mqtt.settings.load import load
 from eflexcan2mqtt.settings.schema import SECTIONS, Config, Mqtt, settings
 
@@ -30,11 +31,13 @@ def test_the_shipped_ini_names_every_setting_below_its_meaning(key):
 def test_a_section_that_is_a_comment_is_good_without_the_signs_before_it(tmp_path):
     path = tmp_path / "shipped.ini"
     text = shipped_ini()
-    for line in ("[attention]", "spread_mv = 50"):
+    changes = {"spread_mv = 50": "spread_mv = 60", "dead_band = 0.6": "dead_band = 0"}
+    for line in ("[attention]", "[energy]", *changes):
         assert f"\n# {line}\n" in text
-        text = text.replace(f"\n# {line}\n", f"\n{line.replace('50', '60')}\n")
+        text = text.replace(f"\n# {line}\n", f"\n{changes.get(line, line)}\n")
     path.write_text(text)
     assert load(path).attention == AttentionSettings(spread_mv=60)
+    assert load(path).energy == EnergySettings(dead_band=0)
 
 
 def test_the_shipped_ini_fits_into_a_terminal():
@@ -50,7 +53,7 @@ def test_a_meaning_is_a_sentence_and_an_example_a_good_value(section, setting):
 
 
 def test_the_table_has_each_setting_with_its_default():
-    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| \S", settings_table(), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (\S[^|]*) \| \S", settings_table(), re.MULTILINE)
     assert [key for key, _ in rows] == KEYS
     defaults = dict(reversed(rows))
     assert defaults["port"] == "1883"
@@ -58,7 +61,10 @@ def test_the_table_has_each_setting_with_its_default():
     assert defaults["tls"] == "no"
     assert defaults["password"] == "(empty)"
     assert defaults["names"] == "(empty)"
-    assert defaults["directory"] == "$STATE_DIRECTORY"
+    assert [value for key, value in rows if key == "directory"] == [
+        "$STATE_DIRECTORY",
+        "that of [storage]",
+    ]
 
 
 def test_the_table_has_each_section():

@@ -6,6 +6,7 @@ import io
 import re
 
 from eflexcan2mqtt.protocol.blocks import BLOCKS
+from eflexcan2mqtt.protocol.energy import Energy
 from eflexcan2mqtt.protocol.fields import FIELDS, Field
 from eflexcan2mqtt.sinks.byte_view import ByteView
 from tests.support.bank import decoded, sent
@@ -99,3 +100,20 @@ def test_a_bus_shows_each_cycle(start):
     process.terminate()
     rest = process.stdout.read()
     assert "unknown bytes, over 1 batteries" in rest
+
+
+def test_the_unit_of_the_lifetime_counter_is_held_against_what_was_counted():
+    energy = Energy(dead_band=0.6)
+    for now, lifetime in ((0.0, 1000), (4.0, 1012)):
+        values = {"battery_voltage": 54.0, "battery_current": -100.0}
+        energy.cycle(cycle(now, **values, lifetime_discharge_energy=lifetime), now)
+    text = io.StringIO()
+    ByteView(text, each_cycle=False, energy=lambda: energy.session).close()
+    assert text.getvalue().endswith(
+        "\nlifetime_discharge_energy rose for each Wh out of a battery by\n"
+        "      2.000  2299075F9999\n"
+    )
+
+
+def test_nothing_is_said_of_it_without_a_discharge():
+    assert "for each Wh" not in view(cycle(0), cycle(1))

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 
 from eflexcan2mqtt.arguments import HELP, PROGRAM, parser
 from eflexcan2mqtt.protocol.bank import BANK
+from eflexcan2mqtt.protocol.energy import ENERGY
 from eflexcan2mqtt.sources import BUS, SIMULATOR
 
 VALUES = {
     "SOURCE": f'"{BUS} $(_{PROGRAM}_buses) {SIMULATOR}"',
-    "BATTERY_ID": BANK,
+    "BATTERY_ID": f'"{BANK} {ENERGY}"',
 }
 """What is suggested where a metavar stands, besides files."""
 

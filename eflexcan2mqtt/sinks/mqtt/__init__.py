@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .. import Context, Sink
 from ..message import Announcer
 
@@ -32,8 +34,17 @@ def make(context: Context) -> Sink:
         from .bank_values import BankValues
 
         announcers.append(BankValues(config.mqtt.topic))
-    # An input that can be kept waiting needs no spool.
-    spool, waits = (config.spool, None) if context.live else (None, context.interruptible)
+    spool, waits = None, None
+    if context.live:
+        from .energy import EnergyCounters
+
+        topic, folder = config.mqtt.topic, config.storage.folder()
+        announcers.append(EnergyCounters(topic, folder, context.energy))
+        spool_folder = config.spool.folder(config.storage)
+        spool = replace(config.spool, directory=str(spool_folder or ""))
+    else:
+        # It needs no spool, and its energy may have been counted when it was recorded.
+        waits = context.interruptible
     sink = MqttSink(config.mqtt, spool, tuple(announcers), clock=context.clock, waits=waits)
     sink.start()
     return sink

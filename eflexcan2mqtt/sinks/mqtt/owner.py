@@ -21,7 +21,7 @@ from ...protocol.array import array_of
 from ...protocol.reading import Reading
 from ...settings.schema import Mqtt, SpoolSettings
 from ..json_lines import to_json
-from ..message import Announcer
+from .announcers import Announcers
 from .caution import Caution
 from .connection import Connection
 from .dialogue import connect
@@ -30,8 +30,8 @@ from .happenings import BrokerError
 from .opening import open_outbox
 from .outage import OutageLog
 from .refusals import Refusals
-from .session import Latest, Session
-from .shared import Shared, status
+from .session import Session
+from .shared import Latest, Shared, status
 from .terms import Negotiation
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class Owner:
         self,
         config: Mqtt,
         spool: SpoolSettings | None,
-        announcers: tuple[Announcer, ...],
+        announcers: Announcers,
         room: int,
         wake: socket.socket,
     ) -> None:
@@ -154,6 +154,7 @@ class Owner:
     def _advance(self) -> None:
         """Do what can be done now."""
         outbox, session = self._shared.outbox, self._session
+        self._announcers.tick(time.monotonic())
         if session:
             session.check()
             session.send(self.latest)
@@ -217,13 +218,16 @@ class Owner:
         """Deliver what can be delivered, say ``offline`` and go."""
         outbox, session = self._shared.outbox, self._session
         outbox.stop_loading()
+        self._announcers.stop()
         if session:
             self._serve(
                 session, deadline - _SEND_S, lambda: bool(outbox.in_flight() or outbox.sendable())
             )
+            session.send(self.latest)
             session.stop_sending()
-            self._serve(session, deadline - _AWAIT_S, lambda: bool(outbox.in_flight()))
+            self._serve(session, deadline - _AWAIT_S, session.unanswered)
         outbox.save(everything=True)
+        self._announcers.close()
         self._publish_state()
         # With arrays in flight the last will says it: they could still arrive behind `offline`.
         if session and session.accepted and not session.ended and not outbox.in_flight():

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ...protocol.reading import Reading
-from ..message import Announcer, Message
+from ..message import Message
 from .caution import IN_FLIGHT
 from .client import TOO_LARGE
 from .connection import NO_ANSWER, V5, Connection, packet_size
 from .happenings import MUTE, Accepted, Acknowledged, BrokerError, Ended, Happening, Received
 from .outage import Evidence
 from .outbox import Parcel
-from .shared import Shared, status
+from .shared import Latest, Shared, status
 from .suspicion import Suspicion
 
 MUTE_S = 10.0
@@ -29,14 +27,6 @@ RECENT_S = 5.0
 
 STATES_UNSENT = 100
 """So many messages that need not arrive wait for a slow connection."""
-
-
-class Latest(NamedTuple):
-    """The latest cycle, its number from 1, and when it came by the monotonic clock."""
-
-    number: int = 0
-    cycle: list[Reading] = []  # noqa: RUF012 - nobody changes it
-    at: float = -math.inf
 
 
 class _Sent(NamedTuple):
@@ -76,8 +66,7 @@ class Session:
             case Acknowledged(message_id, refused):
                 self._acknowledged(message_id, refused)
             case Received(topic, payload, retained):
-                for announcer in self._listening(topic):
-                    announcer.received(Message(topic, payload, retain=retained))
+                self._shared.announcers.received(Message(topic, payload, retain=retained))
             case Ended(error, closed):
                 self._end(error, closed)
 
@@ -117,12 +106,13 @@ class Session:
         """Tell everyone that we go; return the message's id."""
         return self._publish(status(self._shared.config, b"offline"))
 
+    def unanswered(self) -> bool:
+        """Whether something is on its way that must arrive."""
+        return any(each.message.keep for each in self._sent.values()) and not self.ended
+
     def waits_for(self, message_id: int) -> bool:
         """Whether a message has not been acknowledged, and still can be."""
         return message_id in self._sent and not self.ended
-
-    def _listening(self, topic: str) -> list[Announcer]:
-        return [each for each in self._shared.announcers if topic in each.topics]
 
     @property
     def _window(self) -> int:
@@ -158,20 +148,18 @@ class Session:
                 self._too_large(parcel, self._largest)
 
     def _announce(self, latest: Latest) -> None:
-        now = time.monotonic()
-        if self._on_its_way():
+        announcers, now = self._shared.announcers, time.monotonic()
+        if self._announcing():
             return
-        for announcer in self._shared.announcers:
-            self._send_due(announcer.due(latest.cycle, now))
+        self._send_due(announcers.due(latest.cycle, now))
         shown = latest.number == self._shown or now - latest.at > RECENT_S
-        if shown or self._on_its_way():
+        if shown or self._announcing():
             return
         self._shown = latest.number
-        for announcer in self._shared.announcers:
-            self._send_states(announcer.states(latest.cycle, now))
+        self._send_states(announcers.states(latest.cycle, now))
 
-    def _on_its_way(self) -> bool:
-        """Whether something must arrive before states make sense."""
+    def _announcing(self) -> bool:
+        """Whether something is on its way that must arrive before states make sense."""
         return any(each.message.keep and not each.parcel for each in self._sent.values())
 
     def _send_due(self, messages: Iterable[Message]) -> None:
@@ -203,21 +191,21 @@ class Session:
         self.accepted, self._terms = accepted, terms
         self._shared.refusals.retry()
         self._online = self._publish(status(self._shared.config, b"online"))
-        for announcer in self._shared.announcers:
-            announcer.connected()
-            for topic in announcer.topics:
-                self._subscribed[self.connection.subscribe(topic)] = topic
+        self._shared.announcers.connected()
+        for topic in self._shared.announcers.topics:
+            self._subscribed[self.connection.subscribe(topic)] = topic
 
     def _acknowledged(self, message_id: int, refused: str | None) -> None:
         if topic := self._subscribed.pop(message_id, None):
-            for announcer in self._listening(topic):
-                announcer.subscribed(topic, time.monotonic())
+            self._shared.announcers.subscribed(topic, time.monotonic())
         sent = self._sent.pop(message_id, None)
         if sent and refused:
             self._refuse(sent, refused)
         elif sent and sent.parcel:
             self._shared.outbox.arrived(sent.parcel.number)
             self._shared.refusals.arrived()
+        elif sent and sent.message.keep:
+            self._shared.announcers.arrived(sent.message)
         if sent and sent.parcel:
             self._shared.caution.acknowledged()
             self._shared.negotiation.acknowledged(sent.message.qos)

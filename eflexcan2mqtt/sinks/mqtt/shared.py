@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
+from ...protocol.reading import Reading
 from ...settings.schema import Mqtt
-from ..message import Announcer, Message
+from ..message import Message
+from .announcers import Announcers
 from .caution import Caution
 from .outage import OutageLog
 from .outbox import Outbox
@@ -16,6 +19,14 @@ EMPTY = b"[]"
 """An array without batteries: a small message that a reader of arrays understands."""
 
 
+class Latest(NamedTuple):
+    """The latest cycle, its number from 1, and when it came by the monotonic clock."""
+
+    number: int = 0
+    cycle: list[Reading] = []  # noqa: RUF012 - nobody changes it
+    at: float = -math.inf
+
+
 class Shared(NamedTuple):
     """Belongs to the broker's owner, as does every connection."""
 
@@ -23,7 +34,7 @@ class Shared(NamedTuple):
     outbox: Outbox
     caution: Caution
     outage: OutageLog
-    announcers: tuple[Announcer, ...]
+    announcers: Announcers
     negotiation: Negotiation
     refusals: Refusals
 

@@ -19,8 +19,9 @@ from ...protocol.reading import Reading
 from ...settings.schema import Mqtt, SpoolSettings
 from .. import Sink
 from ..message import Announcer
+from .announcers import Announcers
 from .owner import Close, Owner, OwnerState
-from .session import Latest
+from .shared import Latest
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class MqttSink(Sink):
         waits: AbstractContextManager[None] | None = None,
     ) -> None:
         self._name = f"{config.hostname}:{config.port}"
+        self._announcers = Announcers(announcers)
         self._interval_s = config.publish_interval
         self._clock = clock
         self._waits = waits
@@ -84,7 +86,7 @@ class MqttSink(Sink):
         self._waking, wake = socket.socketpair()
         for end in (self._waking, wake):
             end.setblocking(False)
-        self._owner = Owner(config, spool, announcers, room, wake)
+        self._owner = Owner(config, spool, self._announcers, room, wake)
         self._thread = threading.Thread(
             target=self._owner.run, args=(self._wake,), name="broker", daemon=True
         )
@@ -127,6 +129,7 @@ class MqttSink(Sink):
             "waiting": state.waiting,
             "connections": state.connections,
             "dropped_arrays": state.dropped,
+            **self._announcers.health(),
         }
 
     def drained(self) -> bool:

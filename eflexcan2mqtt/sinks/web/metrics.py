@@ -13,6 +13,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ...protocol.bank import BANK
+from ...protocol.energy import ENERGY, JOULES_PER_KWH, Counters
 from ...protocol.fields import ALARM_STATES, FIELDS, HYPOTHESIS, TIME, Derived, Field
 from ...protocol.values import (
     BitOf,
@@ -71,7 +73,10 @@ class _Latest(Collector):
         for field in FIELDS:
             if field.key not in _IN_INFO and not isinstance(field.value, (Serial, Letter, Hex)):
                 yield _family(field, readings)
-        yield from _counters(self._board.health())
+        health = self._board.health()
+        yield from _counters(health)
+        if ENERGY in health:
+            yield from _energy(health[ENERGY])
 
 
 def _family(field: Field | Derived, readings: list[Mapping[str, Any]]) -> Metric:
@@ -120,6 +125,32 @@ def _samples(kind: View, shown: Any) -> list[tuple[list[str], float]]:
         case _:
             assert_never(kind)
     return found
+
+
+_ENERGY = {
+    "energy_in": "energy into {}",
+    "energy_out": "energy out of {}",
+    "energy_ignored": "energy that the dead-band left out of the counters of {}",
+}
+
+
+def _energy(shown: dict[str, Any]) -> Iterator[Metric]:
+    """The counters that the broker has, which go on after a restart.
+
+    The bank's have names of their own: a sum over the batteries must not count them, too.
+    """
+    for key in Counters._fields:
+        whole = f"eflex_bank_{key}_joules", _ENERGY[key].format("the bank")
+        yield CounterMetricFamily(*whole, shown[BANK][key] * JOULES_PER_KWH)
+        family = CounterMetricFamily(
+            f"eflex_{key}_joules", _ENERGY[key].format("a battery"), labels=(LABEL,)
+        )
+        for battery, counters in shown["batteries"].items():
+            family.add_metric([battery], counters[key] * JOULES_PER_KWH)
+        yield family
+    yield CounterMetricFamily(
+        "eflex_energy_gaps", "times without readings, which no energy was counted in", shown["gaps"]
+    )
 
 
 def _counters(health: dict[str, Any]) -> Iterator[Metric]:

@@ -90,14 +90,16 @@ def test_each_battery_also_gets_its_object_and_the_array_stays(sink, broker, sub
     }
 
 
-def test_without_the_setting_nothing_but_the_array_and_the_status_is_published(
+def test_without_the_setting_only_array_energy_and_status_are_published(
     start, broker, subscribe, tmp_path
 ):
     subscriber = subscribe(broker.port, "#")
     start("-c", mqtt_ini(tmp_path, broker.port), "--input", "simulator:2")
     wait_until(lambda: len(subscriber.payloads()) >= 2)
+    wait_until(lambda: subscriber.payloads("eflexbatteries/energy"))
     assert {topic for topic, _, _ in subscriber.messages} == {
         "eflexbatteries",
+        "eflexbatteries/energy",
         "eflexbatteries/status",
     }
 

@@ -222,6 +222,25 @@ def test_the_metrics_are_in_base_units(board, port):
         assert line in lines
 
 
+def test_the_metrics_have_the_energy_that_the_broker_has(board, port):
+    counters = {"energy_in": 1.5, "energy_out": 0.5, "energy_ignored": 0.001}
+    board.set_state(energy={"bank": counters, "batteries": {"A": counters}, "gaps": 3})
+    lines = ask(port, "/metrics")[2].splitlines()
+    for line in (
+        "# TYPE eflex_energy_in_joules_total counter",
+        'eflex_energy_in_joules_total{battery_id="A"} 5.4e+06',
+        'eflex_energy_out_joules_total{battery_id="A"} 1.8e+06',
+        'eflex_energy_ignored_joules_total{battery_id="A"} 3600.0',
+        "eflex_bank_energy_in_joules_total 5.4e+06",
+        "eflex_bank_energy_out_joules_total 1.8e+06",
+        "eflex_bank_energy_ignored_joules_total 3600.0",
+        "eflex_energy_gaps_total 3.0",
+    ):
+        assert line in lines
+    board.set_state()
+    assert "eflex_energy" not in ask(port, "/metrics")[2]
+
+
 def test_what_is_remembered_is_bounded(board, clock):
     for number in range(3 * SAMPLES):
         clock.now += 60

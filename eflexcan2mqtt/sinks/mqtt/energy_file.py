@@ -1,0 +1,84 @@
+"""The file with the counters of energy: whole at any moment, even if the power fails."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from .kept import Kept, content, parse
+
+log = logging.getLogger(__name__)
+
+NAME = "energy.json"
+
+
+class EnergyFile:
+    """Never raises for what the disk does, which is logged once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        self._fails = False
+
+    def read(self) -> Kept | None:
+        """What was kept; None if there is nothing that can be used."""
+        try:
+            return parse(self.path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._failed(error)
+        except ValueError as error:
+            aside = self.path.with_suffix(".damaged")
+            with suppress(OSError):
+                self.path.replace(aside)
+            log.warning("%s: %s; renamed to %s", self.path, error, aside.name)
+        return None
+
+    def write(self, kept: Kept) -> None:
+        """Replace it; once this returns, the disk has it."""
+        new = self.path.with_suffix(".new")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with new.open("wb") as file:
+                file.write(content(kept))
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self.path)
+            _fsync(self.path.parent)
+        except OSError as error:
+            with suppress(OSError):
+                new.unlink()
+            self._failed(error)
+        else:
+            if self._fails:
+                self._fails = False
+                log.info("%s: works again", self.path)
+
+    def begin(self, kept: Kept) -> None:
+        """Replace what the run before has left; if that is not possible, remove it.
+
+        The mark of a clean stop does not hold any more.
+        """
+        self.write(kept)
+        if self._fails:
+            with suppress(OSError):
+                self.path.unlink()
+
+    def _failed(self, error: OSError) -> None:
+        if not self._fails:
+            log.warning(
+                "%s: %s; the counters of energy are not kept until it works",
+                *(self.path, error.strerror or error),
+            )
+        self._fails = True
+
+
+def _fsync(folder: Path) -> None:
+    """So that the new name of a file in it is on the disk, too."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
