@@ -6,8 +6,10 @@ Retained messages are seen to be gone.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from ..protocol.bank import BANK
 from ..protocol.energy import ENERGY
 from ..settings.schema import Config, Mqtt
 from ..sinks.homeassistant.discovery import Discovery
@@ -54,7 +56,7 @@ def _forget(mqtt: Mqtt, name: str, messages: list[Message]) -> Finding:
                 why = "the bridge is running and would send them again; stop it first"
                 finding = Finding(False, f"the counters of energy are not cleared: {why}")
             else:
-                cleared = _clear(broker, messages)
+                cleared = _clear(broker, messages, mqtt.topic)
                 finding = _finding(mqtt, name, topics, cleared, broker)
     except DeniedError as error:
         finding = Finding(False, f"{error}; {_remedy(mqtt)}")
@@ -86,8 +88,11 @@ def _forget_file(folder: Path | None) -> Finding:
     return Finding(True, f"{path}: removed")
 
 
-def _clear(broker: Conversation, messages: list[Message]) -> set[str]:
-    """Send the messages, and listen to what is kept after them; the topics where they came back."""
+def _clear(broker: Conversation, messages: list[Message], arrays: str) -> set[str]:
+    """Send the messages, and listen to what is kept after them; the topics where they came back.
+
+    A running bridge is heard by its ``arrays``: values for Home Assistant come more seldom.
+    """
     topics = {message.topic for message in messages}
 
     def cleared() -> set[str]:
@@ -99,6 +104,8 @@ def _clear(broker: Conversation, messages: list[Message]) -> set[str]:
     found = cleared()
     broker.received.clear()
     broker.subscribe(*topics)
+    with suppress(DeniedError):
+        broker.subscribe(arrays)
     broker.wait_until(lambda: False, READ_BACK_S)
     return found
 
@@ -108,7 +115,7 @@ def _finding(
 ) -> Finding:
     """What was received behind the messages that cleared some topics, in words."""
     for each in broker.received:
-        if each.retained and each.payload:
+        if each.topic in topics and each.retained and each.payload:
             again = "a bridge that hears the battery has sent it again; stop that first"
             why = again if each.topic in cleared else f"it discards our message; {_remedy(config)}"
             return Finding(False, f"still keeps {each.topic}: {why}")
@@ -116,7 +123,7 @@ def _finding(
         if topic not in cleared:
             return Finding(False, f"{topic} could not be read back; {_remedy(config)}")
     text = f"forgot {name}: cleared {' and '.join(topics)}"
-    if broker.received:
+    if any(name in (BANK, ENERGY) or name.encode() in each.payload for each in broker.received):
         return Caveat(True, f"{text}; a bridge still hears the battery, and will announce it again")
     return Finding(True, text)
 

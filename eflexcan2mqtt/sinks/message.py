@@ -55,11 +55,11 @@ class Announcer:
         return ()
 
     def states(self, cycle: list[Reading], now: float) -> Iterable[Message]:
-        """What is to be said of a cycle; asked for each, once nothing is ``due`` or on its way."""
+        """What is to be said of a cycle; asked for each, after what is ``due``."""
         return ()
 
-    def arrived(self, message: Message) -> None:
-        """The broker has acknowledged a message that was due."""
+    def answered(self, message: Message, *, taken: bool) -> None:
+        """The broker has acknowledged a message that was due, or does not take it."""
 
     def stop(self) -> None:
         """The program stops: what is due is asked for once more, if there is a connection."""

@@ -121,7 +121,7 @@ def test_a_bridge_that_still_hears_the_battery_is_told(forget, broker, start, su
     subscriber = subscribe(broker.port, "eflexbatteries/+")
     bridge_ini = tmp_path / "bridge.ini"
     ini = mqtt_ini(tmp_path, broker.port).read_text()
-    bridge_ini.write_text(f"{ini}[homeassistant]\ndiscovery = yes\ninterval = 0\n")
+    bridge_ini.write_text(f"{ini}[homeassistant]\ndiscovery = yes\n")
     start("-c", bridge_ini, "--input", "simulator:1")
     others = {f"eflexbatteries/{name}" for name in ("status", "bank", "energy")}
     wait_until(lambda: {topic for topic, _, _ in subscriber.messages} - others)

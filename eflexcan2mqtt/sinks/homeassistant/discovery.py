@@ -51,12 +51,15 @@ class Discovery(Announcer):
         self._array_of = array_of(mqtt.fields)
         self._schedule = Schedule(config.interval)
         self._described: dict[str, Any] = {}  # how each device was last described
+        self._unanswered: set[str] = set()  # topics of descriptions
+        self._behind = False  # whether there was no room for all that is due
         self._urgent: dict[str, Any] = {}  # what each device last showed of what is urgent
         self._heard: dict[str, float] = {}  # when each battery was last in a cycle
 
     def connected(self) -> None:
         """Make every description and all values due again."""
         self._described.clear()
+        self._unanswered.clear()
         self._attention.repeat()
         self._schedule.soon()
 
@@ -66,11 +69,20 @@ class Discovery(Announcer):
             self.connected()
 
     def due(self, cycle: list[Reading], now: float) -> Iterator[Message]:
-        """The descriptions that are new or changed: of the bank first, which the others name.
-
-        And what needs attention.
-        """
+        """What needs attention, and the descriptions that are new or changed."""
         yield from self._attention.due(now)
+        self._behind = True
+        for message in self._descriptions(cycle):
+            self._unanswered.add(message.topic)
+            yield message
+        self._behind = False
+
+    def answered(self, message: Message, *, taken: bool) -> None:
+        """One less that values wait for."""
+        self._unanswered.discard(message.topic)
+
+    def _descriptions(self, cycle: list[Reading]) -> Iterator[Message]:
+        """The bank is described first, for the others name it."""
         if cycle and BANK not in self._described:
             yield _description(self._devices.config_topic(BANK), self._devices.bank())
             self._described[BANK] = True
@@ -88,7 +100,9 @@ class Discovery(Announcer):
 
     def states(self, cycle: list[Reading], now: float) -> Iterator[Message]:
         """What the entities show, as far as it is due: an object for the bank and one for each
-        battery."""
+        battery.  Entities that are not described yet would not hear it."""
+        if self._behind or self._unanswered:
+            return
         everything = self._schedule.due(now)
         troubled = problems(self._attention.findings())
         present = self._present(cycle, now)

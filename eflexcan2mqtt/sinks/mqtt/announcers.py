@@ -48,9 +48,9 @@ class Announcers(Announcer):
         for each in self._every:
             yield from each.states(cycle, now)
 
-    def arrived(self, message: Message) -> None:
+    def answered(self, message: Message, *, taken: bool) -> None:
         for each in self._every:
-            each.arrived(message)
+            each.answered(message, taken=taken)
 
     def stop(self) -> None:
         for each in self._every:

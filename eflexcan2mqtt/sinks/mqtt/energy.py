@@ -120,11 +120,12 @@ class EnergyCounters(Announcer):
         self._sent = _Published(at, message.payload, found)
         self._publish_at = now + PUBLISH_S
 
-    def arrived(self, message: Message) -> None:
-        """Only now nothing less may be shown."""
-        if self._sent and message.topic == self._topic and message.payload == self._sent.payload:
-            self._arrived = self._sent
-            self._time = self._sent.time
+    def answered(self, message: Message, *, taken: bool) -> None:
+        """Only once the broker has it, nothing less may be shown."""
+        sent = self._sent
+        if taken and sent and message[:2] == (self._topic, sent.payload):
+            self._arrived = sent
+            self._time = sent.time
 
     def stop(self) -> None:
         """The last message is due at once."""
@@ -139,10 +140,10 @@ class EnergyCounters(Announcer):
             self._file.write(Kept(self._time, self._count(self._totals), clean=True))
 
     def _begin(self, now: float) -> None:
-        self._base, reason = begin(self._found, self._retained)
+        self._base, remark = begin(self._found, self._retained)
         self._totals = self._base
-        if reason:
-            log.warning("%s: the counters begin at 0: %s", self._topic, reason)
+        if remark:
+            log.warning("%s: %s", self._topic, remark)
         times = [each.time for each in (self._found, self._retained) if each]
         self._time = self._last = max(times, default=0.0)
         if self._file:

@@ -35,11 +35,17 @@ class Kept:
     clean: bool = False
 
 
+AT_0 = "the counters begin at 0: "
+
+SMALL_FALL = 0.1
+"""A fall by less than this part is no new meter for Home Assistant, but negative energy."""
+
+
 class Beginning(NamedTuple):
-    """With what the counters begin, and why at 0, if somebody would expect more."""
+    """With what the counters begin, and what to log of it, if somebody would expect another."""
 
     totals: EnergyTotals
-    reason: str = ""
+    remark: str = ""
 
 
 def begin(file: Kept | None, retained: Kept | None) -> Beginning:
@@ -47,13 +53,15 @@ def begin(file: Kept | None, retained: Kept | None) -> Beginning:
     if file is None:
         return Beginning(retained.totals if retained else EnergyTotals())
     if retained and _ahead(file.totals, retained.totals):
-        reason = f"the retained message is over {MOST_AHEAD_KWH:g} kWh above the file, and ignored"
-        return Beginning(_zero(file, retained), reason)
+        why = f"the retained message is over {MOST_AHEAD_KWH:g} kWh above the file, and ignored"
+        if file.clean and not _small_fall(retained.totals, file.totals):
+            return Beginning(file.totals, f"the counters continue those of the file: {why}")
+        return Beginning(_zero(file, retained), f"{AT_0}{why}")
     if file.clean or (retained and retained.time >= file.time):
         return Beginning(_greater(file.totals, retained.totals) if retained else file.totals)
     lack = "a retained message that is older than the file" if retained else "no retained message"
-    reason = f"the program was not stopped in order, and the broker has {lack}"
-    return Beginning(_zero(*filter(None, (file, retained))), reason)
+    why = f"the program was not stopped in order, and the broker has {lack}"
+    return Beginning(_zero(*filter(None, (file, retained))), f"{AT_0}{why}")
 
 
 def shown(kept: Kept) -> dict[str, Any]:
@@ -119,6 +127,12 @@ def _ahead(file: EnergyTotals, retained: EnergyTotals) -> bool:
     ahead = _both(retained, file, lambda theirs, ours: max(theirs - ours, 0.0))
     values = (value for each in (ahead.bank, *ahead.batteries.values()) for value in each)
     return max(values) > MOST_AHEAD_KWH
+
+
+def _small_fall(before: EnergyTotals, after: EnergyTotals) -> bool:
+    """Whether any counter would step back by so little that it is no new meter."""
+    low = _both(before, after, lambda then, now: float(then * (1 - SMALL_FALL) <= now < then))
+    return any(value for each in (low.bank, *low.batteries.values()) for value in each)
 
 
 def _both(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..message import Message
@@ -79,10 +78,13 @@ class Session:
         if caution.tests:
             self._suspicion.test()
             return
-        self._send_arrays()
         # Beside a suspected array nothing else is sent that could end the connection.
-        if caution.suspect is None:
-            self._announce(latest)
+        announces = caution.suspect is None
+        if announces:
+            self._send_due(latest)  # first: arrays may take all room for a long time
+        self._send_arrays()
+        if announces:
+            self._send_states(latest)
 
     def check(self) -> None:
         """Time has passed: does the broker still do its part?"""
@@ -147,32 +149,25 @@ class Session:
             else:
                 self._too_large(parcel, self._largest)
 
-    def _announce(self, latest: Latest) -> None:
-        announcers, now = self._shared.announcers, time.monotonic()
-        if self._announcing():
-            return
-        self._send_due(announcers.due(latest.cycle, now))
-        shown = latest.number == self._shown or now - latest.at > RECENT_S
-        if shown or self._announcing():
-            return
-        self._shown = latest.number
-        self._send_states(announcers.states(latest.cycle, now))
-
-    def _announcing(self) -> bool:
-        """Whether something is on its way that must arrive before states make sense."""
-        return any(each.message.keep and not each.parcel for each in self._sent.values())
-
-    def _send_due(self, messages: Iterable[Message]) -> None:
-        for message in messages:
+    def _send_due(self, latest: Latest) -> None:
+        too_large = []
+        for message in self._shared.announcers.due(latest.cycle, time.monotonic()):
             if not self._room():
                 break
             if self._fits(message):
                 self._publish(message)
             else:
                 self._shared.refusals.other_too_large(message, self._largest)
+                too_large.append(message)
+        for message in too_large:
+            self._shared.announcers.answered(message, taken=False)
 
-    def _send_states(self, messages: Iterable[Message]) -> None:
-        for message in messages:
+    def _send_states(self, latest: Latest) -> None:
+        now = time.monotonic()
+        if latest.number == self._shown or now - latest.at > RECENT_S:
+            return
+        self._shown = latest.number
+        for message in self._shared.announcers.states(latest.cycle, now):
             if sum(not each.message.keep for each in self._sent.values()) < STATES_UNSENT:
                 self._publish(message)
 
@@ -204,8 +199,8 @@ class Session:
         elif sent and sent.parcel:
             self._shared.outbox.arrived(sent.parcel.number)
             self._shared.refusals.arrived()
-        elif sent and sent.message.keep:
-            self._shared.announcers.arrived(sent.message)
+        if sent and sent.message.keep and not sent.parcel:
+            self._shared.announcers.answered(sent.message, taken=not refused)
         if sent and sent.parcel:
             self._shared.caution.acknowledged()
             self._shared.negotiation.acknowledged(sent.message.qos)

@@ -72,10 +72,14 @@ def sink(broker):
 def test_each_battery_also_gets_its_object_and_the_array_stays(sink, broker, subscribe):
     subscriber = subscribe(broker.port)
     cycle = one_battery()
-    sink().publish(cycle)
-    wait_until(lambda: subscriber.payloads() and subscriber.payloads(f"eflexbatteries/{SERIAL}"))
+    ours = sink()
+    ours.publish(cycle)  # and the descriptions; values wait for their acknowledgement
+    wait_until(lambda: not ours.state.waiting and subscriber.payloads())
+    time.sleep(0.3)
+    ours.publish(cycle)
+    wait_until(lambda: subscriber.payloads(f"eflexbatteries/{SERIAL}"))
     array = array_of("extended")(cycle)
-    assert subscriber.payloads() == [json.dumps(array).encode()]
+    assert subscriber.payloads() == [json.dumps(array).encode()] * 2
     assert json.loads(subscriber.payloads(f"eflexbatteries/{SERIAL}")[0]) == {
         **array[0],
         "power": -15.9,

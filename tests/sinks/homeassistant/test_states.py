@@ -57,7 +57,8 @@ class Watched:
     def settled(self, *numbers):
         """Described and shown, long ago."""
         for now in (0.0, 0.0, 10.0, 20.0, 30.0, LONG):
-            list(self.discovery.due(cycle(*numbers), now))
+            for message in self.discovery.due(cycle(*numbers), now):
+                self.discovery.answered(message, taken=True)
             self.states(cycle(*numbers), now)
         return self
 
@@ -95,7 +96,8 @@ def test_values_follow_descriptions_at_once_and_until_home_assistant_can_hear_th
         case "birth":
             watched.discovery.received(Message("homeassistant/status", b"online"))
         case "description":
-            list(watched.discovery.due(cycle(1, software_version=4007), LONG + 1))
+            for message in watched.discovery.due(cycle(1, software_version=4007), LONG + 1):
+                watched.discovery.answered(message, taken=True)
     sent_at = [seconds for seconds in range(2, 40) if watched.states(cycle(1), LONG + seconds)]
     assert sent_at == [2, 4, 7, 17]
 
@@ -205,3 +207,23 @@ def test_the_values_are_those_of_the_array_and_what_follows_from_them():
     found = Watched().states(cycle(1), 0.0)[BOTH[0]]
     assert found["battery_voltage"] == EXAMPLE[0]["battery_voltage"]
     assert (found["power"], found["cell_spread"], found["problem"]) == (-15.9, 0, False)
+
+
+def test_values_wait_until_the_broker_has_answered_each_description():
+    discovery = Discovery(HomeAssistant(discovery=True), Mqtt())
+    attention, *described = discovery.due(cycle(1), 0.0)
+    assert attention.topic == ATTENTION
+    assert len(described) == 2
+    for each in described:
+        assert not list(discovery.states(cycle(1), 1.0))
+        discovery.answered(each, taken=each is not described[0])
+    assert list(discovery.states(cycle(1), 1.0))
+
+
+def test_values_wait_while_the_broker_has_no_room_for_a_description():
+    discovery = Discovery(HomeAssistant(discovery=True), Mqtt())
+    due = discovery.due(cycle(1), 0.0)
+    for message, _ in zip(due, range(2), strict=False):
+        discovery.answered(message, taken=True)
+    due.close()
+    assert not list(discovery.states(cycle(1), 1.0))

@@ -46,13 +46,15 @@ class TestTheBeginning:
             (kept(5, 3), kept(6, 4), 4),
             (kept(5, 3), kept(6, 103), 103),
             (kept(5, 3), kept(6, 103.1), 0),
-            (kept(5, 3, clean=True), kept(6, 103.1), 0),
+            (kept(5, 1500, clean=True), kept(6, 1601), 0),
+            (kept(5, 3, clean=True), kept(6, 103.1), 3),
         ],
     )
-    def test_it_is_the_greater_or_0(self, file, retained, expected):
+    def test_it_is_the_greater_or_0_and_never_a_small_step_back(self, file, retained, expected):
         beginning = begin(file, retained)
         assert beginning.totals.bank.energy_in == expected
-        assert bool(beginning.reason) == (expected == 0 and file is not None)
+        remarkable = expected == 0 or (retained and retained.totals.bank.energy_in > 103)
+        assert bool(beginning.remark) == bool(file and remarkable)
 
     def test_it_is_decided_value_by_value(self):
         file = Kept(1, EnergyTotals(Counters(5, 1, 0), {"A": Counters(4, 0, 0)}, gaps=3), True)
@@ -62,7 +64,7 @@ class TestTheBeginning:
         )
 
     def test_a_battery_that_only_the_broker_has_may_be_ahead_of_nothing(self):
-        assert begin(kept(5, 3), kept(6, 101, name="B")).reason
+        assert begin(kept(5, 3), kept(6, 101, name="B")).remark
 
     def test_at_0_every_battery_that_was_shown_is_at_0(self):
         found = begin(kept(5, 3, name="A"), kept(4, 3, name="B")).totals
@@ -141,7 +143,7 @@ class Run:
         self.tick(seconds)
         found = self.sent()
         for payload in found:
-            self.counters.arrived(Message(TOPIC, payload, retain=True))
+            self.counters.answered(Message(TOPIC, payload, retain=True), taken=True)
         return found
 
     def stop(self):
