@@ -51,6 +51,11 @@ class MovingBank:
         self._feeder.join()
         self._process.wait(10)
 
+    def kill(self) -> None:
+        """End the bridge as the kernel would when memory is short."""
+        self._process.kill()
+        self.stop()
+
     def _spoil(self, sensed: Sensed, seconds: float) -> None:
         idle = IDLE_A[sensed.number % len(IDLE_A)]
         if self.load:
