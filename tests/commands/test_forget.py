@@ -193,7 +193,7 @@ def test_after_it_a_bridge_begins_at_0(forget_energy, broker, start, subscribe, 
         text = mqtt_ini(tmp_path, broker.port).read_text()
         ini.write_text(f"{text}[storage]\ndirectory = {folder}\n")
         process = start("-c", ini, "--input", "simulator:1", "--speed", "600")
-        wait_until(lambda: len(subscriber.payloads(ENERGY)) > len(messages))
+        wait_until(lambda: len(subscriber.payloads(ENERGY)) > len(messages) + 1)
         stop(process)
         return [json.loads(each) for each in subscriber.payloads(ENERGY)[len(messages) :]]
 
