@@ -135,7 +135,12 @@ def test_the_tables_of_the_dashboard_have_each_battery_in_its_order(home):
     cell = "sensor.eflex_battery_15_cell_1_voltage"
     if home.hass.version >= (2025, 10):
         cell = f"sensor.eflex_{readings()[14]['battery_id'].lower()}_cell_1_voltage"
-    eventually(lambda: home.hass.state(cell) not in (None, "unavailable"), "cells")
+    try:
+        eventually(lambda: home.hass.state(cell) not in (None, "unavailable"), "cells")
+    finally:
+        print(
+            {name: each["state"] for name, each in home.hass.states().items() if "cell_1_" in name}
+        )
     attention, batteries, cells = (home.hass.render(each) for each in contents)
     print(batteries, cells, sep="\n")
     assert "Battery 4: alarm level 1" in attention

@@ -41,6 +41,9 @@ _CLASSES = {
     "°C": "temperature",
 }
 _WORDS = {"soc": "SOC", "num": "number", "temp": "temperature", "volt": "voltage"}
+_OF_PLACES = {"cell_voltages": "cell_{}_voltage", "temps": "probe_{}_temperature"}
+"""What one of several is called by its number."""
+
 _UNKNOWN = {"insulation_resistance": 65_535}
 """What a battery sends for a value that it does not know."""
 
@@ -155,7 +158,9 @@ def words(key: str) -> str:
     """A key in words; ids are made from these, and so they never change."""
     if key == TIME:
         return "Last heard"
-    found = [_WORDS.get(word, word) for word in key.removeprefix("battery_").split("_")]
+    several, _, number = key.rpartition("_")
+    one = _OF_PLACES.get(several, key).format(number)
+    found = [_WORDS.get(word, word) for word in one.removeprefix("battery_").split("_")]
     found[0] = found[0][:1].upper() + found[0][1:]
     return " ".join(found)
 
@@ -193,7 +198,7 @@ def _cells(each: Field | Derived, cells: str) -> dict[str, Json]:
     found = {
         f"{each.key}_{number}": diagnostic(
             sensor(
-                f"cell_{number}_voltage",
+                f"{each.key}_{number}",
                 _or_none(f"({source} | default([]))[{number - 1}]"),
                 each.unit,
             )
@@ -210,7 +215,7 @@ def _probes(each: Field | Derived) -> dict[str, Json]:
     source = f"(value_json.{each.key} | default({{}}))"
     return {
         f"{each.key}_{number}": diagnostic(
-            sensor(f"probe_{number}_temperature", _or_none(f"{source}['{number}']"), each.unit)
+            sensor(f"{each.key}_{number}", _or_none(f"{source}['{number}']"), each.unit)
         )
         for number in range(1, PROBES + 1)
     }

@@ -364,3 +364,16 @@ def test_forget_wants_a_serial_number(run, name):
     done = run("--forget", name)
     assert done.returncode == 2
     assert "expected a serial number" in done.stderr
+
+
+def test_new_ids_have_the_serial_number_and_the_place():
+    shown = components(cells="enabled")
+    ids = {
+        key: shown[key]["default_entity_id"] for key in ("cell_voltages_7", "temps_3", "problem")
+    }
+    battery = f"eflex_{SERIAL.lower()}"
+    assert ids == {
+        "cell_voltages_7": f"sensor.{battery}_cell_7_voltage",
+        "temps_3": f"sensor.{battery}_probe_3_temperature",
+        "problem": f"binary_sensor.{battery}_problem",
+    }
