@@ -39,8 +39,21 @@ def _alarm(reading: Reading) -> str:
     return "Normal"
 
 
-ENERGY = {"energy_in": 1.5, "energy_out": 0.25, "energy_ignored": 0.125}
-BANK_ENERGY = {"energy_in": 22.5, "energy_out": 3.75, "energy_ignored": 1.875}
+class AtLeast(float):
+    """What a counter had when the bridge started, which goes on counting."""
+
+    MOST_MORE = 5.0
+
+    def is_shown(self, state: str) -> bool:
+        return self <= float(state) < self + self.MOST_MORE
+
+
+ENERGY = {
+    "energy_in": AtLeast(1.5),
+    "energy_out": AtLeast(0.25),
+    "energy_ignored": AtLeast(0.125),
+}
+BANK_ENERGY = {key: AtLeast(15 * value) for key, value in ENERGY.items()}
 
 
 def energy(readings: list[Reading]) -> dict[str, Any]:
