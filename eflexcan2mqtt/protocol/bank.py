@@ -18,6 +18,9 @@ T = TypeVar("T")
 BANK = "bank"
 """What topics and arguments call it."""
 
+BATTERY_KWH = 5.4
+"""What a battery can hold, by the name of the model."""
+
 MOST_KNOWN = 30
 """So many batteries are remembered: a whole bank, and another one after an exchange."""
 

@@ -28,8 +28,8 @@ class EnergySettings:
     )
     capacity_kwh: float = setting(
         0.0,
-        "What the whole bank can hold, for Home Assistant's Energy dashboard. 0: 5.4 kWh for each "
-        "battery.",
+        "What the whole bank can hold, for the entity Capacity in Home Assistant, whose Energy "
+        "dashboard asks for it. 0: 5.4 kWh for each battery.",
         parsers.number("kWh", 10_000, "ten megawatt-hours", zero=True),
         example="75.6",
     )

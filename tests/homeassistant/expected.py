@@ -149,6 +149,7 @@ def bank(readings: list[Reading]) -> dict[str, tuple[Any, str | None, str | None
         "battery_current": (current, "A", "current"),
         "power": (round(power, 1), "W", "power"),
         "charge_current_limit": (round(limit, 1), "A", "current"),
+        "capacity": (81.0, "kWh", "energy_storage"),
         "batteries_present": (count, None, None),
         "batteries_in_system": (15, None, None),
         "cell_spread": (max(spreads), "mV", "voltage"),

@@ -161,7 +161,7 @@ def take(hass: Hass) -> None:
 def show(page: Page, url: str, card: str) -> None:
     """Open a page, and wait until it is drawn."""
     page.goto(url)
-    page.locator(card).first.wait_for(timeout=LOAD_S * 1000)
+    page.locator(f"{card}:visible").first.wait_for(timeout=LOAD_S * 1000)
     page.wait_for_timeout(SETTLE_S * 1000)
 
 

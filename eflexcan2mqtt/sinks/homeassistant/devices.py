@@ -48,6 +48,7 @@ class Devices:
         shows: dict[str, Json] = {}
         for each in self.totals:
             shows |= entities.of_total(each)
+        shows |= entities.capacity()
         lasting = {
             **entities.energy("value_json.bank", OF_BANK, self._energy_topic),
             **attention.of_bank(self.attention_topic),

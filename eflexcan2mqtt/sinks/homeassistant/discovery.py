@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from ...protocol.array import array_of
-from ...protocol.bank import BANK, remember, totals
+from ...protocol.bank import BANK, BATTERY_KWH, remember, totals
 from ...protocol.facts import facts
 from ...protocol.reading import Reading
 from ...settings.schema import HomeAssistant, Mqtt
@@ -39,16 +39,23 @@ class Discovery(Announcer):
     """Describes one bank to Home Assistant, and shows its values.
 
     ``attention`` returns the list of what needs attention; ``page_url`` opens the page, if there
-    is one.
+    is one.  ``capacity_kwh`` is that of the bank; 0 is what its batteries have by their model.
     """
 
     def __init__(
-        self, config: HomeAssistant, mqtt: Mqtt, *, attention: List = tuple, page_url: str = ""
+        self,
+        config: HomeAssistant,
+        mqtt: Mqtt,
+        *,
+        attention: List = tuple,
+        page_url: str = "",
+        capacity_kwh: float = 0.0,
     ) -> None:
         self.topics = (f"{config.prefix}/status",)
         self._devices = Devices(config, mqtt, page_url)
         self._attention = AttentionMessage(self._devices.attention_topic, attention)
         self._array_of = array_of(mqtt.fields)
+        self._capacity_kwh = capacity_kwh
         self._schedule = Schedule(config.interval)
         self._described: dict[str, Any] = {}  # how each device was last described
         self._unanswered: set[str] = set()  # topics of descriptions
@@ -110,15 +117,17 @@ class Discovery(Announcer):
         if self._changed(BANK, (present, worst, bool(troubled))) or everything:
             whole = totals(cycle)
             bank = {each.key: whole[each.key] for each in self._devices.totals}
-            yield self._state(BANK, {**bank, "problem": bool(troubled)})
+            by_model = round(BATTERY_KWH * whole["batteries_in_system"], 1)
+            more = {"capacity": self._capacity_kwh or by_model, "problem": bool(troubled)}
+            yield self._state(BANK, {**bank, **more})
         for reading, battery in zip(cycle, self._array_of(cycle), strict=True):
             name = reading["battery_id"]
             problem = name in troubled
             urgent = (problem, *(reading[key] for key in _URGENT))
             if self._changed(name, urgent) or everything:
                 found = facts(reading)
-                more = {"power": found["power"], "cell_spread": found["cell_spread"]}
-                yield self._state(name, {**battery, **more, "problem": problem})
+                facts_shown = {key: found[key] for key in ("power", "cell_spread")}
+                yield self._state(name, {**battery, **facts_shown, "problem": problem})
 
     def forgotten(self, battery_id: str) -> list[Message]:
         """What clears a battery, or the bank, that has left for good."""

@@ -112,6 +112,16 @@ def energy(source: str, looks: dict[str, Look], topic: str) -> dict[str, Json]:
     return _with_looks(found, looks)
 
 
+def capacity() -> dict[str, Json]:
+    """What the bank can hold, as the Energy dashboard asks for it."""
+    entity = sensor("capacity", _or_none("value_json.capacity")) | {
+        "unit_of_measurement": "kWh",
+        "device_class": "energy_storage",
+        "suggested_display_precision": 1,
+    }
+    return {"capacity": diagnostic(entity)}
+
+
 def bridge(status_topic: str) -> Json:
     """Whether this program is connected."""
     return diagnostic(

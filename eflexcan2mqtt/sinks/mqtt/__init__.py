@@ -28,6 +28,7 @@ def make(context: Context) -> Sink:
                 config.mqtt,
                 attention=context.attention,
                 page_url=page_url,
+                capacity_kwh=config.energy.capacity_kwh,
             )
         )
     if config.mqtt.values:

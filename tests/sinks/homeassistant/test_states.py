@@ -227,3 +227,10 @@ def test_values_wait_while_the_broker_has_no_room_for_a_description():
         discovery.answered(message, taken=True)
     due.close()
     assert not list(discovery.states(cycle(1), 1.0))
+
+
+@pytest.mark.parametrize(("setting", "shown"), [(0.0, 75.6), (60.0, 60.0)])
+def test_the_capacity_is_that_of_the_setting_or_of_the_batteries(setting, shown):
+    discovery = Discovery(HomeAssistant(discovery=True), Mqtt(), capacity_kwh=setting)
+    [bank] = [each for each in discovery.states(cycle(1), 0.0) if each.topic == BANK]
+    assert json.loads(bank.payload)["capacity"] == shown
