@@ -22,6 +22,9 @@ EXPECTED = list(map(json.loads, LOG.with_suffix(".extended.json").read_text().sp
 
 PASSWORDS = "/etc/mosquitto/passwords"
 PODMAN_S = 300.0
+
+HEALTH_BY_HAND = "--health-interval disable --health-timeout 90s"
+"""The tests ask themselves, and an answer may take a while here."""
 """What a command of podman may take: the emulated machine needs many seconds for each."""
 
 

@@ -15,6 +15,7 @@ from tests.support.containers import CONTAINER
 
 from .podman import (
     EXPECTED,
+    HEALTH_BY_HAND,
     LOG,
     PODMAN_S,
     ask_for_password,
@@ -59,9 +60,9 @@ SECRET_OPTIONS = re.search(r"```text\n(  --env .*?)```", SECTION, re.DOTALL)[1]
 def run_with(options=""):
     """The page's command to start it, in place of one that is there, with more options.
 
-    The test asks for the health itself: each of podman's own questions costs seconds here.
+    The test asks for the health itself: each question costs podman seconds here.
     """
-    return RUN.replace("--detach", f"--detach --replace --health-interval disable {options}")
+    return RUN.replace("--detach", f"--detach --replace {HEALTH_BY_HAND} {options}")
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from tests.support.containers import APP
 
 from .podman import (
     EXPECTED,
+    HEALTH_BY_HAND,
     LOG,
     PODMAN_S,
     ask_for_password,
@@ -35,7 +36,7 @@ RUN = (
     "podman run --network host --tmpfs /tmp --add-host supervisor:127.0.0.1 "
     f"--env SUPERVISOR_TOKEN=the-token --volume {DATA}:/data"
 )
-NAMED = "--name app --replace --health-interval disable"
+NAMED = f"--name app --replace {HEALTH_BY_HAND}"
 OPTIONS = {
     "can": {"channel": "vcan0"},
     "mqtt": {"fields": "extended"},
