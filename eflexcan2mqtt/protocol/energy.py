@@ -63,7 +63,8 @@ class EnergyTotals:
         batteries = dict(self.batteries)
         for name, counters in now.batteries.items():
             more = counters.since(before.batteries.get(name, NOTHING))
-            remember(batteries, name, batteries.get(name, NOTHING).plus(more))
+            # Not from the copy: one that makes room for another may only be updated next.
+            remember(batteries, name, self.batteries.get(name, NOTHING).plus(more))
         return EnergyTotals(
             self.bank.plus(now.bank.since(before.bank)),
             batteries,

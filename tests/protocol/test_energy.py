@@ -175,3 +175,11 @@ def test_a_battery_that_was_forgotten_meanwhile_never_counts_backwards():
     before = EnergySession(batteries={"A": Counters(4, 0, 0)})
     now = EnergySession(batteries={"A": Counters(1, 0, 0)})
     assert base.plus(now, before).batteries == {"A": Counters(6, 0, 0)}
+
+
+def test_a_new_battery_pushes_no_counter_of_a_present_one_out():
+    old = EnergyTotals(batteries={f"A{number}": Counters(5.0) for number in range(MOST_KNOWN)})
+    present = {"NEW": Counters(0.1), "A0": Counters(0.1), "A1": Counters(0.1)}
+    found = old.plus(EnergyTotals(batteries=present), EnergyTotals()).batteries
+    assert len(found) == MOST_KNOWN
+    assert (found["A0"], found["A1"]) == (Counters(5.1), Counters(5.1))

@@ -19,6 +19,9 @@ from .looks import OF_BANK
 NONE = "none"
 SEVERITIES = (NONE, NOTICE, PROBLEM)
 
+FIRST_NONE_S = 60.0
+"""So long after the start an empty list may only mean that nothing has lasted long enough yet."""
+
 SENTENCES_S = 60.0
 """So often at most is a new value in a sentence sent: Home Assistant records each."""
 
@@ -34,6 +37,7 @@ class AttentionMessage:
         self._kinds: list[str] | None = None  # as they were sent
         self._findings: list[BankFinding] = []
         self._sent_at = 0.0
+        self._none_from: float | None = None  # when an empty list may be the first message
 
     def repeat(self) -> None:
         """Make the message due again."""
@@ -46,6 +50,11 @@ class AttentionMessage:
     def due(self, now: float) -> Iterable[Message]:
         """The message, if something began or ended, or says something else since a while."""
         findings = self.findings()
+        if self._none_from is None:
+            self._none_from = now + FIRST_NONE_S
+        if not findings and now < self._none_from:
+            return
+        self._none_from = now
         kinds = [_name(each) for each in findings]
         if kinds == self._kinds and (
             findings == self._findings or now - self._sent_at < SENTENCES_S

@@ -80,8 +80,8 @@ class Discovery(Announcer):
         yield from self._attention.due(now)
         self._behind = True
         for message in self._descriptions(cycle):
-            self._unanswered.add(message.topic)
             yield message
+            self._unanswered.add(message.topic)  # only now it has been sent
         self._behind = False
 
     def answered(self, message: Message, *, taken: bool) -> None:

@@ -76,9 +76,10 @@ class EnergyFile:
 
 
 def _fsync(folder: Path) -> None:
-    """So that the new name of a file in it is on the disk, too."""
+    """So that the new name of a file in it is on the disk, too; some network disks refuse that."""
     opened = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(opened)
+        with suppress(OSError):
+            os.fsync(opened)
     finally:
         os.close(opened)

@@ -37,8 +37,10 @@ class Kept:
 
 AT_0 = "the counters begin at 0: "
 
-SMALL_FALL = 0.1
-"""A fall by less than this part is no new meter for Home Assistant, but negative energy."""
+OLDER = 0.1
+"""A file with more than this part of the message may be an older one of the same counters.  To go
+on with it would be a fall: by less than a tenth Home Assistant subtracts it, by more it adds the
+whole counter again."""
 
 
 class Beginning(NamedTuple):
@@ -54,7 +56,7 @@ def begin(file: Kept | None, retained: Kept | None) -> Beginning:
         return Beginning(retained.totals if retained else EnergyTotals())
     if retained and _ahead(file.totals, retained.totals):
         why = f"the retained message is over {MOST_AHEAD_KWH:g} kWh above the file, and ignored"
-        if file.clean and not _small_fall(retained.totals, file.totals):
+        if file.clean and not _older(file.totals, retained.totals):
             return Beginning(file.totals, f"the counters continue those of the file: {why}")
         return Beginning(_zero(file, retained), f"{AT_0}{why}")
     if file.clean or (retained and retained.time >= file.time):
@@ -87,7 +89,10 @@ def parse(text: bytes) -> Kept:
     """The message or the file; raises ValueError saying what is wrong."""
     try:
         found = json.loads(text)
-        batteries = {name: _counters(each) for name, each in found["batteries"].items()}
+        batteries = {
+            _name(name): _counters(each)
+            for name, each in [*found["batteries"].items()][-MOST_KNOWN:]
+        }
         totals = EnergyTotals(
             _counters(found[BANK]), batteries, int(_number(found.get("gaps", 0), _HIGHEST))
         )
@@ -96,8 +101,6 @@ def parse(text: bytes) -> Kept:
         raise ValueError(f"{error} is missing") from None
     except (TypeError, AttributeError, RecursionError):
         raise ValueError("not the counters of energy") from None
-    if len(batteries) > MOST_KNOWN:
-        raise ValueError(f"more than {MOST_KNOWN} batteries")
     return kept
 
 
@@ -105,8 +108,14 @@ def _counters(found: dict[str, Any]) -> Counters:
     return Counters(*(_number(found[key], _HIGHEST) for key in Counters._fields))
 
 
+def _name(name: str) -> str:
+    if not (name.isascii() and name.isalnum()):
+        raise ValueError("expected the ids of batteries")
+    return name
+
+
 def _number(value: Any, highest: float) -> float:
-    if not isinstance(value, (int, float)) or not 0 <= value <= highest:
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= highest:
         raise ValueError(f"expected a number up to {highest:g}, found {str(value)[:20]}")
     return value
 
@@ -129,10 +138,10 @@ def _ahead(file: EnergyTotals, retained: EnergyTotals) -> bool:
     return max(values) > MOST_AHEAD_KWH
 
 
-def _small_fall(before: EnergyTotals, after: EnergyTotals) -> bool:
-    """Whether any counter would step back by so little that it is no new meter."""
-    low = _both(before, after, lambda then, now: float(then * (1 - SMALL_FALL) <= now < then))
-    return any(value for each in (low.bank, *low.batteries.values()) for value in each)
+def _older(file: EnergyTotals, retained: EnergyTotals) -> bool:
+    """Whether the file may be an older one of the same counters."""
+    less = _both(file, retained, lambda ours, theirs: float(OLDER * theirs <= ours < theirs))
+    return any(value for each in (less.bank, *less.batteries.values()) for value in each)
 
 
 def _both(

@@ -43,6 +43,12 @@ def finding(kind="cell_spread", severity="notice", number=1, value=470):
     )
 
 
+def answer(discovery, due):
+    """The broker takes all that is due."""
+    for message in list(due):
+        discovery.answered(message, taken=True)
+
+
 class Watched:
     """A Discovery with a list that changes."""
 
@@ -57,8 +63,7 @@ class Watched:
     def settled(self, *numbers):
         """Described and shown, long ago."""
         for now in (0.0, 0.0, 10.0, 20.0, 30.0, LONG):
-            for message in self.discovery.due(cycle(*numbers), now):
-                self.discovery.answered(message, taken=True)
+            answer(self.discovery, self.discovery.due(cycle(*numbers), now))
             self.states(cycle(*numbers), now)
         return self
 
@@ -96,8 +101,9 @@ def test_values_follow_descriptions_at_once_and_until_home_assistant_can_hear_th
         case "birth":
             watched.discovery.received(Message("homeassistant/status", b"online"))
         case "description":
-            for message in watched.discovery.due(cycle(1, software_version=4007), LONG + 1):
-                watched.discovery.answered(message, taken=True)
+            answer(
+                watched.discovery, watched.discovery.due(cycle(1, software_version=4007), LONG + 1)
+            )
     sent_at = [seconds for seconds in range(2, 40) if watched.states(cycle(1), LONG + seconds)]
     assert sent_at == [2, 4, 7, 17]
 
@@ -147,8 +153,6 @@ def test_what_needs_attention_is_said_when_it_begins_and_ends():
     watched = Watched()
     lists = ("sentences", "kinds", "severities", "problems", "findings")
     calm = {"severity": "none", **{key: [] for key in lists}}
-    assert watched.said(0.0) == [calm]
-    assert watched.said(1.0) == []
     watched.listed = (finding("missing", "problem", 2), finding())
     [found] = watched.said(2.0)
     assert found["severity"] == "problem"
@@ -159,6 +163,7 @@ def test_what_needs_attention_is_said_when_it_begins_and_ends():
     assert found["findings"][1]["cell"] == 7
     watched.listed = ()
     assert watched.said(3.0) == [calm]
+    assert watched.said(4.0) == []
 
 
 def test_a_value_that_moves_is_said_once_a_minute():
@@ -175,6 +180,7 @@ def test_a_value_that_moves_is_said_once_a_minute():
 
 def test_it_is_said_again_to_a_broker_that_may_have_forgotten_it():
     watched = Watched()
+    watched.listed = (finding(),)
     watched.said(0.0)
     watched.discovery.connected()
     assert len(watched.said(1.0)) == 1
@@ -183,6 +189,7 @@ def test_it_is_said_again_to_a_broker_that_may_have_forgotten_it():
 def test_one_that_did_not_get_out_stays_due():
     """As when the broker takes no more messages just now: then the next is not asked for."""
     watched = Watched()
+    watched.listed = (finding(),)
     assert next(iter(watched.discovery.due([], 0.0))).topic == ATTENTION
     assert len(watched.said(1.0)) == 1
 
@@ -199,7 +206,8 @@ def test_a_finding_about_the_bank_is_a_problem_of_the_bank_only():
 def test_a_broker_does_not_hear_that_it_is_away():
     watched = Watched()
     watched.listed = (finding("broker_away", "notice", None),)
-    [found] = watched.said(0.0)
+    watched.said(0.0)
+    [found] = watched.said(60.0)
     assert found["severity"] == "none"
 
 
@@ -211,8 +219,7 @@ def test_the_values_are_those_of_the_array_and_what_follows_from_them():
 
 def test_values_wait_until_the_broker_has_answered_each_description():
     discovery = Discovery(HomeAssistant(discovery=True), Mqtt())
-    attention, *described = discovery.due(cycle(1), 0.0)
-    assert attention.topic == ATTENTION
+    described = list(discovery.due(cycle(1), 0.0))
     assert len(described) == 2
     for each in described:
         assert not list(discovery.states(cycle(1), 1.0))
@@ -223,10 +230,42 @@ def test_values_wait_until_the_broker_has_answered_each_description():
 def test_values_wait_while_the_broker_has_no_room_for_a_description():
     discovery = Discovery(HomeAssistant(discovery=True), Mqtt())
     due = discovery.due(cycle(1), 0.0)
-    for message, _ in zip(due, range(2), strict=False):
-        discovery.answered(message, taken=True)
-    due.close()
+    bank = next(due)
+    next(due)
+    due.close()  # no room for the second one
+    answer(discovery, [bank])
     assert not list(discovery.states(cycle(1), 1.0))
+    answer(discovery, discovery.due(cycle(1), 2.0))
+    assert list(discovery.states(cycle(1), 3.0))
+
+
+def test_a_battery_that_leaves_before_it_is_described_holds_up_nothing():
+    discovery = Discovery(HomeAssistant(discovery=True), Mqtt())
+    due = discovery.due(cycle(1, 2), 0.0)
+    bank = next(due)
+    next(due)
+    due.close()
+    answer(discovery, [bank])
+    answer(discovery, discovery.due(cycle(2), 1.0))
+    assert list(discovery.states(cycle(2), 2.0))
+
+
+def test_an_empty_list_is_no_news_until_what_lasts_has_had_time_to_begin():
+    watched = Watched()
+    assert watched.said(5.0) == []
+    assert watched.said(64.0) == []
+    [found] = watched.said(65.0)
+    assert found["severity"] == "none"
+    watched.discovery.connected()
+    assert len(watched.said(66.0)) == 1
+
+
+def test_what_is_on_the_list_is_said_at_once():
+    watched = Watched()
+    watched.listed = (finding(),)
+    assert len(watched.said(1.0)) == 1
+    watched.listed = ()
+    assert len(watched.said(2.0)) == 1
 
 
 @pytest.mark.parametrize(("setting", "shown"), [(0.0, 75.6), (60.0, 60.0)])

@@ -93,7 +93,8 @@ class TestTheText:
             {"bank": {"energy_in": "1", "energy_out": 0, "energy_ignored": 0}},
             {"bank": None},
             {"batteries": []},
-            {"batteries": {str(number): totals(1).bank._asdict() for number in range(31)}},
+            {"batteries": {"\ud800": totals(1).bank._asdict()}},
+            {"bank": {"energy_in": True, "energy_out": 0, "energy_ignored": 0}},
             {"time": 1e300},
             {"gaps": [1]},
         ],
@@ -102,6 +103,11 @@ class TestTheText:
         good = json.loads(content(kept(1, 1)))
         with pytest.raises(ValueError, match=r"."):
             parse(json.dumps({**good, **change}).encode())
+
+    def test_of_more_batteries_than_a_bank_has_the_last_are_taken(self):
+        many = {f"A{number}": totals(1).bank._asdict() for number in range(31)}
+        found = parse(json.dumps({**json.loads(content(kept(1, 1))), "batteries": many}).encode())
+        assert [*found.totals.batteries] == [f"A{number}" for number in range(1, 31)]
 
     @given(st.binary() | st.recursive(st.none(), st.lists).map(json.dumps).map(str.encode))
     def test_anything_else_is_refused_with_a_reason(self, text):
