@@ -21,8 +21,8 @@ from .hass import Hass
 from .moving_bank import MovingBank
 
 BATTERIES = 14
-SETTLE_S = 40.0
-"""Until values no longer follow the descriptions."""
+SETTLE_S = 75.0
+"""Until values no longer follow the descriptions, and it is known that nothing needs attention."""
 
 WATCHED_S = float(os.environ.get("EFLEX_WATCHED_S", "300"))
 COMMITTED_S = 12.0
