@@ -133,7 +133,7 @@ in_hass = $(SUDO) env PYTHONDONTWRITEBYTECODE=1 EFLEX_WATCHED_S=$(WATCHED) \
 
 define ha_test
 $(SUDO) tests/homeassistant/tree.sh $1 hass --version
-$(in_hass) pytest --override-ini addopts= -p no:cacheprovider -n 3 --dist=loadfile -v $2
+$(in_hass) pytest --override-ini addopts= -p no:cacheprovider -n 4 --dist=loadfile -v $2
 endef
 
 ha-test: $(VENV)/installed-test mosquitto
