@@ -112,6 +112,7 @@ class Trial:
     def _as_daemon(self, messages: Mapping[str, Message]) -> tuple[str, BrokerError | None]:
         """Connect, publish and end without a goodbye; return the step that failed, or DONE."""
         step = WILL
+        self._retains = True  # before we know: a signal may come once the broker has the last will
         try:
             with conversation(self._config, "check-2", ATTEMPT_S, messages[WILL]) as sender:
                 self._retains = sender.terms.retain
@@ -119,6 +120,7 @@ class Trial:
                     if step != WILL:
                         sender.deliver([sender.terms.limit(message)])
         except BrokerError as error:
+            self._retains = self._retains and step != WILL
             return step, error
         return DONE, None
 
