@@ -155,7 +155,7 @@ FIELDS: tuple[Field | Derived, ...] = (
     Field("battery_current",           "A", DOCUMENTED, STATUS,  4, "h",  None, Tenths(),  "A",  CONFIRMED,  "current; negative while discharging (the sign was seen at rest only)", ORIGINAL),
     Field("system_average_voltage",    "v", DOCUMENTED, STATUS, 10, "H",  None, Tenths(),  "V",  CONFIRMED,  "mean voltage of the bank; all batteries send the same", ORIGINAL),
     Field("pre_volt",                  "P", DOCUMENTED, STATUS, 35, "H",  None, Tenths(),  "V",  CONFIRMED,  "voltage at the pre-charge circuit; near battery_voltage", ORIGINAL),
-    Field("insulation_resistance",     "I", DOCUMENTED, STATUS, 37, "H",  None, Whole(),   "",   CONFIRMED,  "insulation resistance; its unit is unknown (65535 from all)", ORIGINAL),
+    Field("insulation_resistance",     "I", DOCUMENTED, STATUS, 37, "H",  None, Whole(unknown=65_535), "", CONFIRMED,  "insulation resistance; its unit is unknown (65535 from all)", ORIGINAL),
     Field("software_version",          "w", DOCUMENTED, STATUS, 46, "H",  None, Whole(),   "",   CONFIRMED,  "version of the battery's software", ORIGINAL),
     Field("hardware_version",          "H", DOCUMENTED, STATUS, 48, "1s", None, Letter(),  "",   CONFIRMED,  "version of the battery's hardware", ORIGINAL),
     Field("lifetime_discharge_energy", "E", DOCUMENTED, STATUS, 31, "I",  None, Whole(),   "",   CONFIRMED,  "energy delivered over the battery's life; probably Wh, unproven", ORIGINAL),

@@ -18,11 +18,18 @@ PROBES = 6
 
 
 class Whole:
-    """A whole number as it stands; of others the nearest, as the original does with times."""
+    """A whole number as it stands; of others the nearest, as the original does with times.
+
+    ``unknown`` is what a battery sends for a value that it does not know.  The array has that
+    number, as the original's; people and statistics are not shown it.
+    """
 
     json_type = "integer"
 
     decode = encode = staticmethod(round)
+
+    def __init__(self, unknown: int | None = None) -> None:
+        self.unknown = unknown
 
 
 class Tenths:

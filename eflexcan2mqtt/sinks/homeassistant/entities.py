@@ -44,9 +44,6 @@ _WORDS = {"soc": "SOC", "num": "number", "temp": "temperature", "volt": "voltage
 _OF_PLACES = {"cell_voltages": "cell_{}_voltage", "temps": "probe_{}_temperature"}
 """What one of several is called by its number."""
 
-_UNKNOWN = {"insulation_resistance": 65_535}
-"""What a battery sends for a value that it does not know."""
-
 
 def of_field(each: Field | Derived, cells: str) -> dict[str, Json]:
     """The entities of a field; ``cells`` is the setting."""
@@ -237,8 +234,9 @@ def _number(each: Field | Derived, digits: int) -> Json:
         return sensor(key, _or_none(source), each.unit, digits)
     # Wrong statistics cannot be repaired: a guess is a plain number, without unit and class.
     template = _or_none(source)
-    if key in _UNKNOWN:
-        template = f"{{{{ none if {source} == {_UNKNOWN[key]} else {source} | default(none) }}}}"
+    match each.value:
+        case Whole(unknown=int(unknown)):
+            template = f"{{{{ none if {source} == {unknown} else {source} | default(none) }}}}"
     return diagnostic(sensor(key, template))
 
 

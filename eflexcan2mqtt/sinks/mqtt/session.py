@@ -25,7 +25,7 @@ RECENT_S = 5.0
 """States of an older cycle would be taken for those of now."""
 
 STATES_UNSENT = 100
-"""So many messages that need not arrive wait for a slow connection."""
+"""With so many messages of theirs unsent on a slow connection, no further states are sent."""
 
 
 class _Sent(NamedTuple):
@@ -166,10 +166,12 @@ class Session:
         now = time.monotonic()
         if latest.number == self._shown or now - latest.at > RECENT_S:
             return
+        # All of them or none: a change that is urgent must not count as shown if it was not sent.
+        if sum(not each.message.keep for each in self._sent.values()) >= STATES_UNSENT:
+            return
         self._shown = latest.number
         for message in self._shared.announcers.states(latest.cycle, now):
-            if sum(not each.message.keep for each in self._sent.values()) < STATES_UNSENT:
-                self._publish(message)
+            self._publish(message)
 
     def _publish(self, message: Message, parcel: Parcel | None = None) -> int:
         message = self._terms.limit(message)

@@ -118,6 +118,8 @@ def _samples(kind: View, shown: Any) -> list[tuple[list[str], float]]:
             found = [([level], float(level == shown)) for level in ALARM_STATES]
         case Choice() as choice:
             found = [([], choice.words.index(shown))]
+        case Whole(unknown=unknown) if shown == unknown:
+            found = []
         case Whole() | Tenths() | Celsius() | BitOf():
             found = [([], float(shown))]
         case Serial() | Letter() | Hex():

@@ -7,11 +7,12 @@ import time
 
 import pytest
 
+from eflexcan2mqtt.sinks.message import Announcer, Message
 from eflexcan2mqtt.sinks.mqtt import caution, owner
 from tests.support.arrays import array, drained, numbers, publish
 from tests.support.broker import wait_until
 from tests.support.faults import seen
-from tests.support.proxy import ACKNOWLEDGEMENTS
+from tests.support.proxy import ACKNOWLEDGEMENTS, TO_BROKER
 
 
 @pytest.fixture
@@ -144,3 +145,33 @@ def test_a_network_that_breaks_again_and_again_sets_nothing_aside(
     wait_until(lambda: set(numbers(subscriber.payloads())) == set(range(60)))
     assert not rejected(tmp_path)
     assert list(dict.fromkeys(numbers(subscriber.payloads()))) == list(range(60))
+
+
+class Changes(Announcer):
+    """Says the time of a cycle, once."""
+
+    topics = ()
+
+    def __init__(self):
+        self.said = None
+
+    def states(self, cycle, now):
+        if cycle[0]["time"] != self.said:
+            self.said = cycle[0]["time"]
+            yield Message("changes", b"%-300000d" % self.said, qos=0, keep=False)
+
+
+def test_a_change_that_a_slow_connection_has_no_room_for_is_sent_later(
+    open_sink, broker, make_proxy, subscribe
+):
+    network, subscriber = make_proxy(broker.port), subscribe(broker.port, "changes")
+    sink = open_sink(network.port, announcers=(Changes(),))
+    publish(sink, 0)
+    wait_until(lambda: subscriber.payloads("changes"))
+    network.held = frozenset({TO_BROKER})
+    for number in range(1, 201):
+        publish(sink, number)
+        time.sleep(0.01)
+    network.held = frozenset()
+    wait_until(lambda: int(subscriber.payloads("changes")[-1]) == 200)
+    assert len(subscriber.payloads("changes")) < 200

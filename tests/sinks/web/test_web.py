@@ -222,6 +222,13 @@ def test_the_metrics_are_in_base_units(board, port):
         assert line in lines
 
 
+def test_a_number_that_means_unknown_is_no_sample(board, port):
+    known = {**FULL[0], "battery_id": "2299075F0001", "insulation_resistance": 500}
+    board.publish([FULL[0], known])
+    samples = re.findall(r"^eflex_insulation_resistance{.*", ask(port, "/metrics")[2], re.M)
+    assert samples == ['eflex_insulation_resistance{battery_id="2299075F0001"} 500.0']
+
+
 def test_the_metrics_have_the_energy_that_the_broker_has(board, port):
     counters = {"energy_in": 1.5, "energy_out": 0.5, "energy_ignored": 0.001}
     board.set_state(energy={"bank": counters, "batteries": {"A": counters}, "gaps": 3})
