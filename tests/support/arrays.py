@@ -11,8 +11,9 @@ from eflexcan2mqtt.sinks.mqtt.sink import MqttSink
 
 from .bank import EXAMPLE
 
-PUBLISH_S = 0.5
-"""No call of publish takes longer: far more than one needs, far less than a time-out."""
+PUBLISH_S = 2.0
+"""No call of publish takes longer: far more than one needs on a machine that has other work, far
+less than any time-out of the network."""
 
 
 def array(number: int, size: int = 0) -> list[dict[str, Any]]:
