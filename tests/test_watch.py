@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import socket
 import urllib.request
 from itertools import islice
@@ -101,10 +102,10 @@ def test_settings_move_the_limits(run, record, tmp_path):
     assert all("probe" in line for line in lines)
 
 
-def test_the_table_says_it_in_words_above_the_batteries(run, record):
+def test_the_table_says_it_in_words_below_the_batteries(run, record):
     done = run("--input", record("relay_open:2@0", 10), "--output", "table", "--speed", "0")
-    last = done.stdout[done.stdout.rindex("eFlex bank") :].splitlines()
-    assert last[1] == OPEN
+    last = done.stdout.splitlines()[-1]
+    assert re.fullmatch(rf"problem since .*\d\d:\d\d  {OPEN}", last.rstrip())
 
 
 def test_page_metrics_health_and_systemd_have_the_list(start, record, tmp_path, monkeypatch):

@@ -39,6 +39,11 @@ BUS = {
     ),
     *("sources.socketcan", "sources.socketcand", "sources.trouble"),
 }
+TABLE = {
+    "rich",
+    "sinks.table",
+    *(f"sinks.table.{name}" for name in ("columns", "room", "sentences")),
+}
 SIMULATOR = {
     f"sources.{name}"
     for name in ("faults", "pace", "simulator", "simulated_bank", "simulated_reading")
@@ -87,7 +92,7 @@ def loaded(folder, *arguments, ini=""):
         (("--input", LOG, "--output", "json"), FILE | LINES),
         (("--input", LOG, "--output", "influx"), FILE | {"sinks.text_lines", "sinks.influx"}),
         (("--input", LOG, "--output", "bytes"), FILE | {"sinks.byte_view"}),
-        (("--input", LOG, "--output", "table", "--speed", "0"), FILE | {"sinks.table", "rich"}),
+        (("--input", LOG, "--output", "table", "--speed", "0"), FILE | TABLE),
         (("--input", "simulator:1", "--output", "json"), SIMULATOR | LINES),
         (("--input", "simulator:1"), SIMULATOR | BROKER),
         (("--input", "can", "--output", "json"), BUS | LINES),

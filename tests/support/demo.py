@@ -13,9 +13,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
+from eflexcan2mqtt.protocol.attention import Attention
 from eflexcan2mqtt.sinks.table import Table
 
 from .broker import Broker, free_port
@@ -32,7 +34,7 @@ def demo(folder: Path, seconds: float | None, faults: str = "") -> int:
     ini = folder / "demo.ini"
     ini.write_text(
         f"[mqtt]\nhostname = 127.0.0.1\nport = {broker.port}\ntopic = {TOPIC}\n"
-        f"fields = extended\n[web]\nlisten = {page}\n"
+        f"fields = experimental\n[web]\nlisten = {page}\n"
     )
     subscriber = subprocess.Popen(
         ["mosquitto_sub", "-p", str(broker.port), "-v", "-q", "2", "-t", f"{TOPIC}/#"],
@@ -84,13 +86,16 @@ def shown(note: str) -> tuple[Callable[[str], None], Callable[[], object]]:
     """How to show a line of the subscriber, and how to end that: a terminal gets the table."""
     if not sys.stdout.isatty():
         return lambda line: print(line, end="", flush=True), lambda: None
-    table = Table(sys.stdout)
+    attention = Attention()
+    table = Table(sys.stdout, attention=lambda: attention.findings)
     logging.getLogger().warning(note)
 
     def show(line: str) -> None:
         topic, _, payload = line.partition(" ")
         if topic == TOPIC:
-            table.publish(json.loads(payload))
+            cycle = json.loads(payload)
+            attention.cycle(cycle, time.monotonic())
+            table.publish(cycle)
 
     return show, table.close
 
