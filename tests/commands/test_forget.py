@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
+import threading
 import time
 
 import paho.mqtt.client as paho
@@ -33,8 +33,7 @@ def keeping(make_broker, tmp_path):
         broker = make_broker("allow_anonymous true", f"acl_file {acl}").start()
         single.single(CONFIG, b"{}", 1, retain=True, hostname="127.0.0.1", port=broker.port)
         acl.write_text("".join(f"topic {line}\n" for line in lines))
-        broker.send(signal.SIGHUP)  # reads it again
-        time.sleep(0.3)
+        broker.reload()
         return broker
 
     return make
@@ -101,14 +100,16 @@ def test_a_description_that_comes_again_is_told(forget, keeping):
     """From whoever sends it as soon as it is gone."""
     broker = keeping("readwrite #")
     stubborn = paho.Client(CallbackAPIVersion.VERSION2)
+    subscribed = threading.Event()
     stubborn.on_connect = lambda client, *_: client.subscribe(CONFIG)
+    stubborn.on_subscribe = lambda *_: subscribed.set()
     stubborn.on_message = lambda client, _, message: (
         None if message.payload else client.publish(CONFIG, b"{}", 1, retain=True)
     )
     stubborn.connect("127.0.0.1", broker.port)
     stubborn.loop_start()
     try:
-        time.sleep(0.3)
+        assert subscribed.wait(10)
         said, status = forget(broker.port)
     finally:
         stubborn.disconnect()

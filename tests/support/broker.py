@@ -17,6 +17,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 MOSQUITTO = shutil.which("mosquitto", path=os.environ["PATH"] + os.pathsep + "/usr/sbin")
 LONGEST_WAIT_S = 20.0
+_RELOADS = b"Reloading config"
 
 
 def free_port() -> int:
@@ -79,6 +80,12 @@ class Broker:
     def send(self, number: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(number)
+
+    def reload(self) -> None:
+        """Have it read its files again; what it gets afterwards it judges by them."""
+        reloads = self.log.read_bytes().count(_RELOADS) + 1
+        self.send(signal.SIGHUP)
+        wait_until(lambda: self.log.read_bytes().count(_RELOADS) == reloads, "mosquitto's files")
 
     def freeze(self) -> None:
         self.send(signal.SIGSTOP)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 
 import pytest
@@ -65,7 +64,7 @@ def test_arrays_on_a_denied_topic_are_kept_until_it_is_allowed(
         "client 'eflexcan2mqtt' to write there; arrays are kept until it takes them"
     )
     allowed.write_text(f"{STATUS}{ARRAYS}")
-    broker.send(signal.SIGHUP)
+    broker.reload()
     subscriber = subscribe(broker.port)
     assert drained(sink, 15)
     wait_until(lambda: len(subscriber.payloads()) == 60)
@@ -82,8 +81,7 @@ def test_a_topic_that_is_denied_later_is_seen_too(open_sink, strict, subscribe, 
     publish(sink, 1)
     wait_until(lambda: numbers(subscriber.payloads()) == [1])
     allowed.write_text(STATUS)
-    broker.send(signal.SIGHUP)
-    time.sleep(0.3)
+    broker.reload()
     publish(sink, 2)
     wait_until(lambda: lines("Not authorized"))
     assert sink.state.waiting == 1
