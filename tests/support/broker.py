@@ -16,7 +16,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 MOSQUITTO = shutil.which("mosquitto", path=os.environ["PATH"] + os.pathsep + "/usr/sbin")
-LONGEST_WAIT_S = 20.0
+LONGEST_WAIT_S = 60.0
 _RELOADS = b"Reloading config"
 
 
