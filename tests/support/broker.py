@@ -28,11 +28,15 @@ def free_port() -> int:
         return port
 
 
-def wait_until(condition: Callable[[], object], what: str = "the condition") -> None:
+def wait_until(
+    condition: Callable[[], object],
+    what: str = "the condition",
+    longest_s: float = LONGEST_WAIT_S,
+) -> None:
     """Poll until it holds; fails after a bounded time."""
-    deadline = time.monotonic() + LONGEST_WAIT_S
+    deadline = time.monotonic() + longest_s
     while not condition():
-        assert time.monotonic() < deadline, f"waited {LONGEST_WAIT_S:g} s for {what}"
+        assert time.monotonic() < deadline, f"waited {longest_s:g} s for {what}"
         time.sleep(0.02)
 
 
