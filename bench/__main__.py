@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.support.machine import CommandError, MachineError
 
-from . import daemon, day, growth, latency, outage, pipeline, service, socketcan
+from . import daemon, day, growth, history, latency, outage, pipeline, service, socketcan
 from .report import WIDTH, Part, machine
 
 TRIES = 3
@@ -40,6 +40,7 @@ def main() -> int:
         "day": lambda: day.measure(options.quick),
         "latency": latency.measure,
         "outage": lambda: outage.measure(options.quick),
+        "history": lambda: history.measure(options.quick),
         "batteries": growth.batteries,
         "banks": growth.banks,
     }

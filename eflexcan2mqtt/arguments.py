@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from . import option_texts
-from .options import Anonymize, Check, Command, Forget, Health, Run, Version
+from .options import Anonymize, Check, Command, Forget, Health, ImportHistory, Run, Version
 from .protocol.fields import STAGES
 from .sinks import MQTT, OUTPUTS
 from .sources import BUS, DEFAULT_BATTERIES, RECORDING, SIMULATOR, Input
@@ -28,6 +28,7 @@ HELP = {
     "check": "check the INI, the CAN interface and the broker",
     "forget": "remove a battery from Home Assistant, or let the counters of energy begin at 0",
     "anonymize": "write a candump recording again with made-up serial numbers",
+    "import-history": "add recordings to the history of the service, which must be stopped",
     "health": "say whether the service, or the program in this container, is alive",
 }
 
@@ -46,6 +47,8 @@ def parse(arguments: list[str] | None = None) -> Command:
             command = Health()
         case "anonymize":
             command = Anonymize(found.source, found.target)
+        case "import-history":
+            command = ImportHistory(found.config, tuple(found.recordings), found.end)
         case "forget":
             command = Forget(found.config, found.battery_id)
         case "check":
@@ -89,6 +92,12 @@ def parser(name: str = "") -> argparse.ArgumentParser:
     _add_config(made)
     if name == "forget":
         _add_battery(made, "battery_id")
+        return made
+    if name == "import-history":
+        made.add_argument(
+            "recordings", metavar="RECORDING", nargs="+", help="a file, as --input reads it"
+        )
+        _add_end(made)
         return made
     _add_input(made)
     _add_output(made)
@@ -150,7 +159,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _commands() -> str:
-    rows = [f"  {name:10} {text}" for name, text in HELP.items()]
+    rows = [f"  {name:14} {text}" for name, text in HELP.items()]
     note = f"{PROGRAM} COMMAND --help shows the options of a command."
     return "\n".join(["commands, each as the first argument:", *rows, "", note])
 
@@ -173,6 +182,10 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
         help="can[:CHANNEL] (default: the bus in [can]) | simulator[:N] (N batteries, default "
         f"{DEFAULT_BATTERIES}) | FILE | - : a recording by candump, python-can or SavvyCAN",
     )
+    _add_end(parser)
+
+
+def _add_end(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--end",
         metavar="TIME",

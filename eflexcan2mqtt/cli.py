@@ -12,7 +12,7 @@ from pathlib import Path
 from . import daemon
 from .arguments import parse
 from .commands import Caveat, Finding
-from .options import Anonymize, Check, Command, Forget, Health, Run, Version
+from .options import Anonymize, Check, Command, Forget, Health, ImportHistory, Run, Version
 from .process import pulse, streams
 from .process.stop import Stop, Stopped
 from .settings import environment, secrets, topics
@@ -96,27 +96,37 @@ def _run(command: Command, stop: Stop) -> int:
                 config = _with_input(config, command.input)
                 findings = check(config, command.input, command.output, origin, command.end)
                 return _print(findings, marked=True)
-        case Forget():
-            from .commands.forget import SECTIONS, forget
-
-            origin, config = _settings(command.config, SECTIONS)
+        case Forget() | Anonymize() | ImportHistory() | Health():
             with stop:
-                return _print(forget(config, command.battery_id, origin.ini))
-        case Anonymize():
-            from .commands.anonymize import anonymize
-
-            with stop:
-                return _print([anonymize(command.source, command.target)])
-        case Health():
-            from .commands.health import health
-
-            return _print([health(pulse.folder() or pulse.SERVICE_FOLDER)])
+                return _print(_findings(command))
         case Version():
             from .commands.version import details, version
 
             for line in details() if command.verbose else [version()]:
                 sys.stdout.write(f"{line}\n")
             return ENDED
+
+
+def _findings(command: Forget | Anonymize | ImportHistory | Health) -> Iterable[Finding]:
+    match command:
+        case Forget():
+            from .commands.forget import SECTIONS, forget
+
+            origin, config = _settings(command.config, SECTIONS)
+            return forget(config, command.battery_id, origin.ini)
+        case Anonymize():
+            from .commands.anonymize import anonymize
+
+            return [anonymize(command.source, command.target)]
+        case ImportHistory():
+            from .commands.import_history import SECTIONS, import_history
+
+            origin, config = _settings(command.config, SECTIONS)
+            return import_history(config, command.recordings, command.end, origin.ini)
+        case Health():
+            from .commands.health import health
+
+            return [health(pulse.folder() or pulse.SERVICE_FOLDER)]
 
 
 def _settings(path: Path | None, sections: frozenset[str] | None = None) -> tuple[Origin, Config]:

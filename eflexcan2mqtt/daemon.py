@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from itertools import chain, repeat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .bridge import Bridge
@@ -25,6 +26,9 @@ from .settings.schema import Can, Config
 from .sinks import MQTT, OUTPUTS, PAGE, Context, Sink
 from .sources import BUS, RECORDING, SIMULATOR, Source
 from .watch import Watch
+
+if TYPE_CHECKING:
+    from .sinks.history.sink import HistorySink
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +78,9 @@ class _Daemon:
         )
         output = OUTPUTS[options.output]
         self._sinks: list[Sink] = []
+        if output.with_history and (kept := _history(context)):
+            self._sinks.append(kept)
+            context = replace(context, past=kept.past)
         if output.with_page and config.web.listen:
             self._sinks.append(PAGE.make(context))
         self._sinks.append(output.make(context))
@@ -166,6 +173,23 @@ class _Daemon:
         if "broker" in health:
             status += f", broker {health['broker']}, {health['waiting']} arrays waiting"
         return "; ".join(filter(None, (status, health["problem"], self._watch.status())))
+
+
+def _history(context: Context) -> HistorySink | None:
+    """The sink that keeps history; None if it is not to be kept.
+
+    A recording that is read from a file is not: import-history does that.
+    """
+    config = context.config
+    folder = config.history.folder(config.storage)
+    if folder is None or not context.live:
+        return None
+    from .sinks.history.sink import started
+
+    return started(
+        *(folder, config.history.max_mb, context.attention, context.clock),
+        invert=config.energy.invert,
+    )
 
 
 def _opening(options: Run, origin: Origin, config: Config) -> str:

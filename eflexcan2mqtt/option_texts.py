@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from argparse import ArgumentTypeError
-from datetime import datetime
 
 from .protocol.bank import BANK
 from .protocol.energy import ENERGY
 from .protocol.values import Serial
-from .sources import EARLIEST, LATEST, Input, parse_input
+from .settings.parsers import moment
+from .sources import Input, parse_input
 
 
 def source(text: str) -> Input:
@@ -22,20 +21,9 @@ def source(text: str) -> Input:
 
 def end(text: str) -> float:
     try:
-        # Python 3.10 does not know Z.
-        date = datetime.fromisoformat(re.sub("[Zz]$", "+00:00", text.strip()))
-        seconds = date.timestamp()
-    except (ValueError, OverflowError, OSError):
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = math.nan
-    if not EARLIEST <= seconds <= LATEST:
-        raise ArgumentTypeError(
-            f"'{text}': expected a time such as '2024-05-17 23:05:39', '2024-05-17T21:05:39Z' or "
-            "1715987139, from 1990 to 2100"
-        )
-    return seconds
+        return moment(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"'{text}': {error}") from None
 
 
 def battery(text: str) -> str:

@@ -65,6 +65,15 @@ class Anonymize:
 
 
 @dataclass(frozen=True)
+class ImportHistory:
+    """Add recordings to the history."""
+
+    config: Path | None
+    recordings: tuple[str, ...]
+    end: float | None
+
+
+@dataclass(frozen=True)
 class Health:
     """Say whether the program that runs here is alive."""
 
@@ -76,4 +85,4 @@ class Version:
     verbose: bool
 
 
-Command = Run | Check | Forget | Anonymize | Health | Version
+Command = Run | Check | Forget | Anonymize | ImportHistory | Health | Version

@@ -26,6 +26,7 @@ _eflexcan2mqtt() {
         check) options="-h --help --version -c --config --config_path --input --end --output" ;;
         forget) options="-h --help --version -c --config --config_path" ;;
         anonymize) options="-h --help --version" ;;
+        import-history) options="-h --help --version -c --config --config_path --end" ;;
         health) options="-h --help --version" ;;
         *) options="-h --help --version -c --config --config_path --input --end --output --fields --speed --faults -v --verbose --check --forget --anonymize" ;;
     esac
@@ -39,11 +40,12 @@ _eflexcan2mqtt() {
             if [[ $word == -* ]]; then
                 values=$options
             elif ((${#words[@]} == 2)); then
-                values="run check forget anonymize health"
+                values="run check forget anonymize import-history health"
             else
                 case $command in
                     forget) values="bank energy" ;;
                     anonymize) ;;
+                    import-history) ;;
                 esac
             fi
             ;;

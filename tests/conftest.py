@@ -72,6 +72,19 @@ def make_proxy():
 
 
 @pytest.fixture
+def small_disk(tmp_path):
+    """A folder of 4 MB, and where to put a file that fills it."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]
+    if os.getuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs the right to mount")
+    yield folder, folder / "filler"
+    # Lazily: a test that failed has not closed its files.
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.fixture
 def subscribe():
     """Subscribers by their port, ended with the test."""
     made = []

@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "sources": {"protocol", "settings"},
     "sinks": {"protocol", "settings"},
     "process": {"protocol", "settings"},
-    "commands": {"protocol", "settings", "sources", "sinks", "process"},
+    "commands": {"protocol", "settings", "sources", "sinks", "process", "bridge"},
 }
 OF_ALL = {"__version__"}
 

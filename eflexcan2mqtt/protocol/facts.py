@@ -31,7 +31,7 @@ ALARMS = {
 PROBLEMS, WARNINGS = ("1", "2"), ("3",)
 """The states of alarm_status that are faults; level 3 is only a warning, a full bank has it."""
 
-_RELAYS_OPEN = {
+RELAYS = {
     ("Make", "Make"): "closed",
     ("Break", "Make"): "charge open",
     ("Make", "Break"): "discharge open",
@@ -69,7 +69,7 @@ def facts(reading: Reading) -> Facts:
         "marked_cells": marked_cells(cells),
         "alarm": ALARMS[alarm],
         "problem": alarm in PROBLEMS,
-        "relays": _RELAYS_OPEN[reading["charge_relay_status"], reading["discharge_relay_status"]],
+        "relays": RELAYS[reading["charge_relay_status"], reading["discharge_relay_status"]],
     }
 
 

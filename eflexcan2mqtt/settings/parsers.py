@@ -6,6 +6,10 @@ import math
 import re
 import socket
 from collections.abc import Callable, Iterable
+from datetime import datetime
+
+EARLIEST, LATEST = 631_152_000.0, 4_102_444_800.0
+"""A recorded time from 1990 to 2100 is seconds since 1970; less counts from something else."""
 
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -63,6 +67,25 @@ def number(unit: str, highest: float, why: str, *, zero: bool = False) -> Callab
         return found
 
     return parse
+
+
+def moment(value: str) -> float:
+    """A date with or without a time, local unless it has an offset, or seconds since 1970."""
+    try:
+        # Python 3.10 does not know Z.
+        date = datetime.fromisoformat(re.sub("[Zz]$", "+00:00", value.strip()))
+        seconds = date.timestamp()
+    except (ValueError, OverflowError, OSError):
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+    if not EARLIEST <= seconds <= LATEST:
+        raise ValueError(
+            "expected a time such as '2024-05-17 23:05:39', '2024-05-17T21:05:39Z' or "
+            "1715987139, from 1990 to 2100"
+        )
+    return seconds
 
 
 def host(value: str) -> str:

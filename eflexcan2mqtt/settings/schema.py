@@ -15,6 +15,7 @@ from ..protocol.fields import DOCUMENTED, STAGES
 from . import broker, parsers, paths, topics
 from .attention import AttentionSettings
 from .energy import EnergySettings
+from .history import HistorySettings
 from .setting import setting as _setting
 from .storage import SpoolSettings as SpoolSettings  # noqa: PLC0414 - others import it from here
 from .storage import StorageSettings
@@ -221,6 +222,7 @@ class Config:
     mqtt: Mqtt = Mqtt()
     storage: StorageSettings = StorageSettings()  # noqa: RUF009 - frozen, as the others are
     spool: SpoolSettings = SpoolSettings()  # noqa: RUF009 - frozen, as the others are
+    history: HistorySettings = HistorySettings()  # noqa: RUF009 - frozen, as the others are
     homeassistant: HomeAssistant = HomeAssistant()
     energy: EnergySettings = EnergySettings()  # noqa: RUF009 - frozen, as the others are
     attention: AttentionSettings = AttentionSettings()  # noqa: RUF009 - frozen, as the others are

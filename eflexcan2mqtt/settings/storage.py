@@ -11,7 +11,7 @@ from .setting import setting
 
 @dataclass(frozen=True)
 class StorageSettings:
-    """The folder for what is kept: the spool, and the counters of energy."""
+    """The folder for what is kept: the spool, the counters of energy, and history."""
 
     directory: str | None = setting(
         None,

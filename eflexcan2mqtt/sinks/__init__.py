@@ -19,6 +19,7 @@ from ..protocol.reading import Reading
 
 if TYPE_CHECKING:
     from ..settings.schema import Config
+    from .history.past import Past
 
 
 class Sink(ABC):
@@ -58,6 +59,7 @@ class Context:
     is how the program is, JSON-ready: counters of the bus, the state of the broker if there is
     one, and what needs attention.  ``attention`` is that list, the worst first: a cycle is in it
     before the sinks get it.  ``energy`` is what was counted since the start, also with that cycle.
+    ``past`` is asked for history; None if there is none.
     """
 
     config: Config
@@ -68,6 +70,7 @@ class Context:
     health: Callable[[], dict[str, Any]]
     attention: Callable[[], Sequence[BankFinding]]
     energy: Callable[[], EnergySession]
+    past: Past | None = None
 
 
 @dataclass(frozen=True)
@@ -75,14 +78,15 @@ class Output:
     """A row of the table: the module in this folder that makes the sink, and what it is.
 
     ``piped``: nobody watches it, so a recording is read as fast as it is taken.  ``with_page``:
-    ``[web] listen`` adds the page to it.  ``stores``: what it gets is kept with its time, which
-    must not be guessed.
+    ``[web] listen`` adds the page to it.  ``with_history``: a live input is also kept as history.
+    ``stores``: what it gets is kept with its time, which must not be guessed.
     """
 
     module: str
     help: str
     piped: bool = False
     with_page: bool = False
+    with_history: bool = False
     stores: bool = False
 
     def make(self, context: Context) -> Sink:
@@ -94,8 +98,10 @@ class Output:
 MQTT = "mqtt"
 
 OUTPUTS = {
-    MQTT: Output("mqtt", "arrays to the broker (default)", with_page=True, stores=True),
-    "web": Output("web", "a page for browsers, without a broker"),
+    MQTT: Output(
+        "mqtt", "arrays to the broker (default)", with_page=True, with_history=True, stores=True
+    ),
+    "web": Output("web", "a page for browsers, without a broker", with_history=True),
     "json": Output("json_lines", "one array a line on stdout", piped=True),
     "influx": Output("influx", "InfluxDB's line protocol on stdout", piped=True, stores=True),
     "table": Output("table", "a live table in the terminal"),

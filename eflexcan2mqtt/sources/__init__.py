@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..protocol.blocks import BATTERIES, Event
+from ..settings.parsers import EARLIEST as EARLIEST  # others import it from here
+from ..settings.parsers import LATEST as LATEST
 
 BUS, SIMULATOR, RECORDING = "can", "simulator", "recording"
 DEFAULT_BATTERIES = 14
-
-EARLIEST, LATEST = 631_152_000.0, 4_102_444_800.0
-"""A recorded time from 1990 to 2100 is seconds since 1970; less counts from something else."""
 
 
 class Input(NamedTuple):

@@ -57,6 +57,12 @@ BROKER = {
     *(f"sinks.mqtt.{name}" for name in ("sink", "store", "suspicion", "terms", "wording")),
 }
 
+HISTORY = {
+    "sinks.history",
+    *(f"sinks.history.{name}" for name in ("allowance", "columns", "past", "sink", "store")),
+    "sinks.history.writer",
+}
+
 
 def loaded(folder, *arguments, ini=""):
     """The rooms of ours and the expensive modules that a run has loaded.
@@ -105,7 +111,15 @@ def test_an_input_and_an_output_load_what_they_use(tmp_path, arguments, expected
 @pytest.mark.parametrize(
     ("ini", "more"),
     [
-        ("[spool]\ndirectory = spool\n", {"sqlite3", "sinks.mqtt.spool"}),
+        ("[spool]\ndirectory = spool\n", {"sqlite3", "sinks.database", "sinks.mqtt.spool"}),
+        (
+            "[storage]\ndirectory = kept\n",
+            {"sqlite3", "sinks.database", "sinks.mqtt.spool"} | HISTORY,
+        ),
+        (
+            "[storage]\ndirectory = kept\n[history]\nmax_mb = 0\n",
+            {"sqlite3", "sinks.database", "sinks.mqtt.spool"},
+        ),
         ("[logging]\nlog_dir = logs\n", {"logging.handlers"}),
         (
             "[homeassistant]\ndiscovery = yes\n",

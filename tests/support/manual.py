@@ -37,7 +37,10 @@ FILES = (
         "/etc/eflexcan2mqtt.password",
         "The password for the broker, if it asks for one. Only root can read it.",
     ),
-    ("/var/lib/eflexcan2mqtt", "Where the service keeps arrays while the broker is away."),
+    (
+        "/var/lib/eflexcan2mqtt",
+        "Where the service keeps arrays while the broker is away, counters of energy and history.",
+    ),
     ("eflexcan2mqtt.ini", "In the current folder: is read instead of the one in /etc."),
 )
 

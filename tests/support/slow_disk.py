@@ -24,10 +24,10 @@ int fdatasync(int file) { return slowly("fdatasync", file); }
 """
 
 
-def slow_disk(folder: Path) -> dict[str, str]:
+def slow_disk(folder: Path, fsync_ms: int = FSYNC_MS) -> dict[str, str]:
     """The environment variables that make the disk of a program slow."""
     assert COMPILER
     source, library = folder / "slow_disk.c", folder / "slow_disk.so"
-    source.write_text(_CODE % FSYNC_MS)
+    source.write_text(_CODE % fsync_ms)
     subprocess.run([COMPILER, "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
     return {"LD_PRELOAD": str(library)}

@@ -13,15 +13,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ..database import inode, is_damage, may_be_database, move_away, remove_side_files
 from .store import SpoolBrokenError, SpoolError
 
 FILE_NAME = "spool.sqlite3"
 FORMAT = 1
 
-_MAGIC = b"SQLite format 3\0"
 _DAY_S = 86_400.0
 _LOG_BYTES = 4_000_000
-_SIDE_FILES = ("", "-wal", "-shm", "-journal")  # SQLite's own beside the database
 _UNREADABLE = 1_000_000  # numbers in a row, and a damaged file holds no more
 _IN_ORDER = "SELECT number, payload FROM arrays WHERE number > ? ORDER BY number LIMIT ?"
 
@@ -48,9 +47,8 @@ class Spool:
         self._max_age_s = max_age_days * _DAY_S
         with self._errors():
             directory.mkdir(parents=True, exist_ok=True)
-            # SQLite would take what is shorter than a page for empty, and write over it.
-            if self.path.exists() and self._head() not in (b"", _MAGIC):
-                self.set_aside = self._move_away()
+            if not may_be_database(self.path):
+                self.set_aside = move_away(self.path)
             try:
                 self._open()
             except sqlite3.OperationalError:
@@ -121,10 +119,8 @@ class Spool:
             # Before the new one has its name: SQLite deletes a database's log by that.
             with suppress(sqlite3.Error):
                 self._database.close()
-            renamed_to = self._move_away() if self.path.exists() else None
-            # SQLite leaves the log of a deleted database, and would apply it to the new one.
-            for suffix in _SIDE_FILES[1:]:
-                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+            renamed_to = move_away(self.path) if self.path.exists() else None
+            remove_side_files(self.path)
             new.rename(self.path)
             self._open()
         return renamed_to
@@ -138,7 +134,7 @@ class Spool:
         self._database = database = sqlite3.connect(
             self.path, isolation_level="IMMEDIATE", timeout=1.0
         )
-        self._inode = _inode(self.path)
+        self._inode = inode(self.path)
         # Two programs with one spool would send each other's arrays: the second gets an error.
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
         database.execute("PRAGMA journal_mode = WAL")
@@ -179,18 +175,8 @@ class Spool:
             if _whole(row[2]):
                 yield row
 
-    def _head(self) -> bytes:
-        with self.path.open("rb") as file:
-            return file.read(len(_MAGIC))
-
-    def _is_ours(self) -> bool:
-        try:
-            return _inode(self.path) == self._inode
-        except FileNotFoundError:
-            return False
-
     def _check_file(self) -> None:
-        if not self._is_ours():
+        if inode(self.path) != self._inode:
             raise SpoolBrokenError(f"{self.path}: was removed while in use")
 
     def _now(self) -> float:
@@ -215,16 +201,6 @@ class Spool:
         query = f"DELETE FROM arrays WHERE {which}"  # noqa: S608 (ours)
         return self._database.execute(query, values).rowcount
 
-    def _move_away(self) -> Path:
-        number = 1
-        while (aside := self.path.with_suffix(f".damaged-{number}")).exists():
-            number += 1
-        for suffix in _SIDE_FILES:
-            path = Path(f"{self.path}{suffix}")
-            if path.exists():
-                path.rename(f"{aside}{suffix}")
-        return aside
-
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
@@ -232,9 +208,7 @@ class Spool:
         except OSError as error:
             raise SpoolError(f"{error.filename or self.path}: {error.strerror or error}") from None
         except sqlite3.Error as error:
-            # Not of a subclass: what is in the file makes no sense.
-            damaged = type(error) is sqlite3.DatabaseError
-            kind = SpoolBrokenError if damaged else SpoolError
+            kind = SpoolBrokenError if is_damage(error) else SpoolError
             raise kind(f"{self.path}: {error}") from None
 
 
@@ -244,11 +218,6 @@ def _make_table(database: sqlite3.Connection) -> None:
         "CREATE TABLE IF NOT EXISTS arrays"
         " (number INTEGER PRIMARY KEY, stored REAL NOT NULL, payload BLOB NOT NULL)"
     )
-
-
-def _inode(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_dev, found.st_ino
 
 
 def _whole(payload: bytes) -> bool:

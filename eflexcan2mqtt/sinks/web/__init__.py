@@ -8,4 +8,4 @@ from .page import Page
 
 def make(context: Context) -> Page:
     """The page at ``[web] listen``."""
-    return Page(context.config.web, context.health)
+    return Page(context.config.web, context.health, context.past)

@@ -9,11 +9,14 @@ from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from http.client import LineTooLong
 from http.server import BaseHTTPRequestHandler
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .board import Board
 from .names import Names
 from .request import Head, Password
+
+if TYPE_CHECKING:
+    from ..history.past import Past
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +35,8 @@ class Answering(Protocol):
     """What an answer needs of its server."""
 
     board: Board
+    past: Past | None
+    questions: threading.Semaphore
     page: str
     policy: str
     names: Names
@@ -79,7 +84,7 @@ class Answer(BaseHTTPRequestHandler):
             self._send(HTTPStatus.UNAUTHORIZED, PLAIN, "needs the password\n", challenge)
             return
         board = self.server.board
-        path = self.path.partition("?")[0]
+        path, _, query = self.path.partition("?")
         if path == "/":
             self._send(HTTPStatus.OK, "text/html; charset=utf-8", self.server.page)
         elif path == "/batteries.json":
@@ -92,6 +97,12 @@ class Answer(BaseHTTPRequestHandler):
             from . import metrics  # imported once they are asked for
 
             self._send(HTTPStatus.OK, metrics.KIND, metrics.metrics(board))
+        elif path == "/history":
+            from .history import answer  # imported once it is asked for
+
+            with self.server.questions:
+                found = answer(self.server.past, query)
+            self._send(*found)
         elif path == "/events":
             self._stream(board)
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...protocol.reading import Reading
 from ...settings.schema import WebSettings
@@ -11,17 +11,25 @@ from .. import Sink
 from .board import Board
 from .server import PageServer
 
+if TYPE_CHECKING:
+    from ..history.past import Past
+
 
 class Page(Sink):
     """Serves the latest cycles at ``[web] listen`` until it is closed.
 
-    ``health`` is shown beside them, asked about once a second.
+    ``health`` is shown beside them, asked about once a second; ``past`` is what was before.
     """
 
-    def __init__(self, settings: WebSettings, health: Callable[[], dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        settings: WebSettings,
+        health: Callable[[], dict[str, Any]],
+        past: Past | None = None,
+    ) -> None:
         self._health = health
         self._board = Board()
-        self._server = PageServer(settings, self._board)
+        self._server = PageServer(settings, self._board, past)
         self._server.start()
 
     def publish(self, cycle: list[Reading]) -> None:

@@ -6,7 +6,7 @@ import logging
 import socket
 import threading
 from http.server import ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...settings.schema import WebSettings
 from . import address
@@ -18,9 +18,14 @@ from .document import document
 from .names import Names
 from .request import Password
 
+if TYPE_CHECKING:
+    from ..history.past import Past
+
 log = logging.getLogger(__name__)
 
 MOST_STREAMS = 16
+MOST_QUESTIONS = 4
+"""Answers about history at a time: each takes memory and a processor."""
 RETRY_S = 10.0
 POLL_S = 0.5
 
@@ -28,10 +33,11 @@ POLL_S = 0.5
 class PageServer:
     """Serves the board over HTTP, in a thread; retries until it can have its address."""
 
-    def __init__(self, settings: WebSettings, board: Board) -> None:
+    def __init__(self, settings: WebSettings, board: Board, past: Past | None = None) -> None:
         self._settings = settings
         self._address = address.parse(settings.listen)
         self._board = board
+        self._past = past
         self._closed = threading.Event()
         self._server: _Server | None = None
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
@@ -51,7 +57,7 @@ class PageServer:
         announced = False
         while not self._closed.is_set():
             try:
-                with _Server(self._address, self._settings, self._board) as server:
+                with _Server(self._address, self._settings, self._board, self._past) as server:
                     self._server = server
                     self._announce()
                     server.serve_forever(poll_interval=POLL_S)
@@ -79,9 +85,13 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, where: Address, settings: WebSettings, board: Board) -> None:
+    def __init__(
+        self, where: Address, settings: WebSettings, board: Board, past: Past | None
+    ) -> None:
         self.address_family = where.family
         self.board = board
+        self.past = past
+        self.questions = threading.Semaphore(MOST_QUESTIONS)
         self.page, self.policy = document(settings.frame_ancestors)
         self.names = Names(settings.names)
         self.password = Password(settings.username, settings.password)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import shutil
-import subprocess
 import time
-from contextlib import suppress
 
 import pytest
 from hypothesis import settings
@@ -17,28 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from eflexcan2mqtt.sinks.mqtt import outbox
 from eflexcan2mqtt.sinks.mqtt.outbox import Outbox
 from eflexcan2mqtt.sinks.mqtt.spool import FILE_NAME, Spool
+from tests.support.small_disk import fill
 
 WINDOW = 3
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A folder of 4 MB, and where to put a file that fills it."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]
-    if os.getuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("needs the right to mount")
-    yield folder, folder / "filler"
-    # Lazily: a test that failed has not closed its spool.
-    subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def fill(path):
-    """Write until the disk is full."""
-    with suppress(OSError), path.open("wb", buffering=0) as file:
-        while True:
-            file.write(b"x" * 4096)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,54 @@
+"""The files of SQLite as files: which are damaged, and how they are set aside."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+_MAGIC = b"SQLite format 3\0"
+_SIDE_FILES = ("-wal", "-shm", "-journal")  # SQLite's own beside the database
+
+
+def may_be_database(path: Path) -> bool:
+    """Whether SQLite may open it: it is not there, or empty, or begins as its files do.
+
+    SQLite would take what is shorter than a page for empty, and write over it.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) in (b"", _MAGIC)
+    except FileNotFoundError:
+        return True
+
+
+def move_away(path: Path) -> Path:
+    """Rename a database with its side files; return its new name."""
+    number = 1
+    while (aside := path.with_suffix(f".damaged-{number}")).exists():
+        number += 1
+    for suffix in ("", *_SIDE_FILES):
+        file = Path(f"{path}{suffix}")
+        if file.exists():
+            file.rename(f"{aside}{suffix}")
+    return aside
+
+
+def remove_side_files(path: Path) -> None:
+    """SQLite leaves the log of a deleted database, and would apply it to the new one."""
+    for suffix in _SIDE_FILES:
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
+
+
+def inode(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another one that has got its name; None if it is gone."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether what is in the file makes no sense, and trying again will not help."""
+    # Not of a subclass, which are for other things.
+    return type(error) is sqlite3.DatabaseError

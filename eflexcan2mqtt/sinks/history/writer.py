@@ -1,0 +1,118 @@
+"""Minutes and events out of a queue, to disk every five minutes: the thread that may wait."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+from queue import Empty, Queue
+from typing import NamedTuple
+
+from ...protocol.events import HistoryEvent
+from ...protocol.minutes import Minute
+from .allowance import Allowance
+from .store import History, HistoryBrokenError, HistoryError
+
+log = logging.getLogger(__name__)
+
+WRITE_S = 300.0
+"""An SD card lives longer if it is written seldom; a killed process loses so much."""
+
+MOST_BATCHES = 360
+"""Kept in memory while the disk does not work, or hangs: six hours."""
+
+_MOST_MINUTES, _MOST_EVENTS = MOST_BATCHES * 16, 2000
+_MB = 1_000_000
+
+
+class Batch(NamedTuple):
+    """What goes to the disk together."""
+
+    minutes: Sequence[Minute]
+    events: Sequence[HistoryEvent]
+
+
+NOTHING = Batch((), ())
+
+
+class Writer:
+    """Takes batches from ``queue`` until there comes None; never raises for what the disk does.
+
+    ``pending`` is what is not on the disk yet; it is replaced whole, and any thread may read it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        max_mb: float,
+        *,
+        write_s: float = WRITE_S,
+        allowance: Allowance | None = None,
+    ) -> None:
+        self.queue: Queue[Batch | None] = Queue(MOST_BATCHES)
+        self.pending = NOTHING
+        self._folder, self._max_bytes, self._write_s = folder, max_mb * _MB, write_s
+        self._allowance = allowance or Allowance()
+        self._minutes: deque[Minute] = deque(maxlen=_MOST_MINUTES)
+        self._events: deque[HistoryEvent] = deque(maxlen=_MOST_EVENTS)
+        self._store: History | None = None
+        self._failed = False
+
+    def run(self) -> None:
+        """The thread."""
+        self._write()
+        due = time.monotonic() + self._write_s
+        while True:
+            try:
+                batch = self.queue.get(timeout=max(due - time.monotonic(), 0))
+            except Empty:
+                batch = NOTHING
+            if batch is None:
+                break
+            self._minutes += batch.minutes
+            self._events += batch.events
+            self.pending = Batch(tuple(self._minutes), tuple(self._events))
+            if time.monotonic() >= due:
+                due = time.monotonic() + self._write_s
+                self._write()
+        self._write()
+        if self._store:
+            self._store.close()
+
+    def _write(self) -> None:
+        try:
+            self._put()
+        except HistoryError as error:
+            if not self._failed:
+                log.warning("%s; history is in memory until it works, six hours at most", error)
+            self._failed = True
+            return
+        if self._failed:
+            self._failed = False
+            log.info("%s: works again", self._folder)
+        self._minutes.clear()
+        self._events.clear()
+        self.pending = NOTHING
+
+    def _put(self) -> None:
+        if self._store is None:
+            self._store = History(self._folder)
+            if aside := self._store.set_aside:
+                log.warning("%s: damaged; renamed to %s", self._store.path, aside.name)
+        if not self._minutes and not self._events:
+            return
+        try:
+            self._store.write(tuple(self._minutes), tuple(self._events))
+            self._give_way(self._store)
+        except HistoryBrokenError as error:
+            aside = self._store.set_damaged_aside()
+            self._store = None
+            log.warning("%s%s", error, f"; renamed to {aside.name}" if aside else "")
+            self._put()
+
+    def _give_way(self, store: History) -> None:
+        hours = self._allowance.hours()
+        if hours and (store.thin(hours) | store.trim(hours, self._max_bytes)):
+            self._allowance.spend(hours)

@@ -1,0 +1,158 @@
+"""The program keeps history while it runs, and shows it on its page after the next start."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sqlite3
+import time
+import urllib.request
+from contextlib import closing
+from urllib.error import HTTPError
+
+import pytest
+
+from eflexcan2mqtt.protocol.minutes import BANK_NUMBER
+from tests.support.bank import START, candump_line, sent
+from tests.support.broker import free_port, wait_until
+from tests.support.faults import seen
+from tests.support.program import LOG, reads, stop
+
+FAST = ("--input", "simulator:2", "--output", "web", "--speed", "60")
+
+
+@pytest.fixture
+def port():
+    return free_port()
+
+
+@pytest.fixture
+def ini(tmp_path, port):
+    """An INI with a page and a storage; a function that adds lines to it."""
+    path = tmp_path / "test.ini"
+
+    def write(more=""):
+        path.write_text(
+            f"[storage]\ndirectory = {tmp_path}/kept\n[web]\nlisten = 127.0.0.1:{port}\n{more}"
+        )
+        return path
+
+    return write
+
+
+@pytest.fixture
+def asked(port):
+    """The bank's next hour, as the page tells it: the simulator is ahead of the clock."""
+
+    def asked(**headers):
+        now = time.time()
+        url = f"http://127.0.0.1:{port}/history?from={now - 600}&to={now + 3600}"
+        request = urllib.request.Request(url, headers=headers)
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return json.load(answer)
+
+    return asked
+
+
+def minutes(tmp_path, table="minutes"):
+    """How many of the bank are on the disk."""
+    query = f"SELECT COUNT(*) FROM {table} WHERE battery = ?"
+    with closing(sqlite3.connect(tmp_path / "kept" / "history.db")) as database:
+        return database.execute(query, (BANK_NUMBER,)).fetchone()[0]
+
+
+def test_what_was_is_there_after_the_next_start(start, ini, asked, tmp_path):
+    process = start("-c", ini(), *FAST, "--faults", "relay_open:2@90s")
+    reads(process.stderr, "serving the page")
+    wait_until(lambda: len(asked()["time"]) >= 3, "minutes on the page before they are written")
+    assert minutes(tmp_path) == 0
+    assert stop(process) < 3
+    kept = minutes(tmp_path)
+    assert kept >= 3
+    again = start("-c", ini(), "--input", "simulator:2", "--output", "web")
+    reads(again.stderr, "serving the page")
+    wait_until(lambda: asked()["time"], "history")
+    found = asked()
+    assert len(found["time"]) >= kept
+    assert ("relays: charge, discharge open", 2) in {
+        (each["text"], each["battery"]) for each in found["events"]
+    }
+
+
+def test_a_killed_program_has_written_every_five_minutes_and_is_continued(
+    start, ini, asked, tmp_path
+):
+    """What five minutes are is tested with the writer; here a kill leaves a file that is whole."""
+    process = start("-c", ini(), *FAST)
+    reads(process.stderr, "serving the page")
+    wait_until(lambda: asked()["time"], "history")
+    process.kill()
+    process.wait()
+    again = start("-c", ini(), *FAST)
+    reads(again.stderr, "serving the page")
+    wait_until(lambda: asked()["time"], "history")
+    stop(again)
+    assert minutes(tmp_path) > 0
+
+
+def test_a_silent_bus_ends_the_minute(start, ini, asked):
+    process = start("-c", ini(), *FAST, "--faults", "silent@90s-60m")
+    reads(process.stderr, "serving the page")
+    wait_until(lambda: len(asked()["time"]) >= 2, "the minute in which the bus fell silent")
+    wait_until(
+        lambda: "No reading from any battery" in {each["text"] for each in asked()["events"]},
+        "the event, although there is no minute with it",
+    )
+
+
+def test_a_recording_from_a_file_is_not_kept(run, ini, tmp_path):
+    done = run("-c", ini(), "--input", LOG, "--output", "json")
+    assert done.returncode == 0
+    assert not (tmp_path / "kept").exists()
+
+
+@pytest.mark.parametrize("more", ["[history]\nmax_mb = 0\n"])
+def test_history_can_be_switched_off(start, ini, asked, tmp_path, more):
+    process = start("-c", ini(more), *FAST)
+    reads(process.stderr, "serving the page")
+    with pytest.raises(HTTPError, match="404"):
+        asked()
+    stop(process)
+    assert not (tmp_path / "kept").exists()
+
+
+def test_with_a_password_history_asks_for_it(start, ini, asked, tmp_path):
+    (tmp_path / "password").write_text("secret\n")
+    process = start("-c", ini("password_file = password\n"), *FAST)
+    reads(process.stderr, "serving the page")
+    with pytest.raises(HTTPError, match="401"):
+        asked()
+    shown = base64.b64encode(b"eflex:secret").decode()
+    assert asked(Authorization=f"Basic {shown}")["battery"] == "bank"
+
+
+def test_a_disk_that_fails_stops_nothing(start, ini, tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "history.db").mkdir()
+    process = start("-c", ini(), *FAST)
+    seen("history cannot be written", reads(process.stderr, "history is in memory"))
+    stop(process)
+    assert process.returncode == 0
+
+
+def test_recordings_are_imported_while_the_program_is_stopped(start, run, ini, asked, tmp_path):
+    recording = tmp_path / "bank.log"
+    frames = [frame for at in range(130) for frame in sent(3, START + at)]
+    recording.write_text("".join(map(candump_line, frames)))
+    process = start("-c", ini(), *FAST)
+    reads(process.stderr, "serving the page")
+    refused = run("import-history", "-c", ini(), recording)
+    assert refused.returncode == 1
+    seen("import-history: the service is running", refused.stderr)
+    stop(process)
+    before = minutes(tmp_path)
+    done = run("import-history", "-c", ini(), recording)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith(", 6 minutes of batteries and bank\n")
+    assert minutes(tmp_path) == before
+    assert minutes(tmp_path, "quarters") == 1  # it is from 2024

@@ -1,0 +1,107 @@
+"""The bus loop's side of history: it hands over what is over, and waits for nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from eflexcan2mqtt.protocol.findings import BankFinding
+from eflexcan2mqtt.protocol.minutes import BANK_NUMBER
+from eflexcan2mqtt.sinks.history.past import Question
+from eflexcan2mqtt.sinks.history.sink import SILENT_S, started
+from tests.support.bank import FULL
+from tests.support.broker import wait_until
+from tests.support.history import NOON, is_open
+from tests.support.slow_disk import COMPILER, slow_disk
+
+START = NOON * 60
+STALE = BankFinding("stale", "problem", None, None, None, None, "", START + 62, "No reading")
+
+
+class Bank:
+    """What the sink gets to hear."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = 500.0
+        self.findings: list[BankFinding] = []
+        self.sink = started(folder, 200.0, lambda: self.findings, lambda: self.now)
+
+    def cycle(self, at: int) -> None:
+        self.sink.publish([{**FULL[0], "time": START + at}])
+
+    def silence(self, seconds: float) -> None:
+        self.now += seconds
+        self.sink.tick()
+
+    def answer(self):
+        return self.sink.past.ask(Question(BANK_NUMBER, START, START + 3600, 500))
+
+
+@pytest.fixture
+def bank(tmp_path):
+    made = Bank(tmp_path)
+    yield made
+    assert made.sink.close() == 0
+
+
+def times(bank):
+    return [(each["time"] - START) // 60 for each in bank.answer().points]
+
+
+def test_a_minute_can_be_asked_for_once_it_is_over(bank, tmp_path):
+    for at in (0, 30, 60):
+        bank.cycle(at)
+    wait_until(lambda: is_open(tmp_path), "the file")
+    wait_until(lambda: times(bank) == [0], "the minute")
+
+
+def test_a_silent_bus_ends_a_minute_and_events_come_without_one(bank, tmp_path):
+    bank.sink.tick()  # before the first cycle there is nothing to say, for the time is not known
+    bank.cycle(0)
+    wait_until(lambda: is_open(tmp_path), "the file")
+    bank.silence(SILENT_S)
+    bank.silence(1)
+    wait_until(lambda: times(bank) == [0], "the minute")
+    bank.findings = [STALE]
+    bank.silence(1)
+    wait_until(lambda: bank.answer().events, "the event")
+    bank.findings = []
+    bank.silence(1)
+    wait_until(lambda: len(bank.answer().events) == 2, "its end")
+    assert [(each.time - START, each.begin) for each in bank.answer().events] == [(62, 1), (63, 0)]
+
+
+def test_a_stop_writes_what_is_there(tmp_path):
+    bank = Bank(tmp_path)
+    bank.cycle(0)
+    bank.sink.close()
+    assert times(bank) == [0]
+
+
+@pytest.mark.skipif(not COMPILER, reason="needs a C compiler")
+def test_a_disk_that_hangs_holds_up_neither_the_loop_nor_a_stop(tmp_path):
+    """Each fsync takes two seconds there."""
+    code = (
+        "import sys, time; from pathlib import Path;"
+        "from tests.sinks.history.test_sink import Bank;"
+        f"bank = Bank(Path({str(tmp_path)!r}));"
+        "begun = time.monotonic();"
+        "[bank.cycle(60 * at) for at in range(2000)]; bank.silence(100);"
+        "looped = time.monotonic() - begun;"
+        "bank.sink.close(); print(looped, time.monotonic() - begun - looped)"
+    )
+    home = Path(__file__).parents[3]
+    environment = {**os.environ, **slow_disk(tmp_path, 2000)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        **{"cwd": home, "env": environment, "capture_output": True, "text": True},
+        check=True,
+    )
+    looped, closed = map(float, done.stdout.split())
+    assert looped < 1.5
+    assert closed < 1.5
+    assert "the last minutes of history may be lost" in done.stderr
