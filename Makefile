@@ -15,6 +15,7 @@
 #                ones (as root); HASS=2026.2 runs all with that one
 # make ha-screenshots   the pictures of it in docs/ (as root)
 # make web-test   the page in a real Chromium, its metrics in a real Prometheus
+# make screenshots   the pictures of the page in docs/
 # make influx-test   mosquitto, Node-RED and InfluxDB keep every point
 # make test-python-3.14   all tests with Debian forky's Python (as root)
 # make test-debian-13   all tests with Debian 13's Python and its own packages (as root)
@@ -35,7 +36,7 @@ SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 BROKER = mosquitto mosquitto_sub mosquitto_passwd openssl
 
 .PHONY: demo test test-python-3.14 test-debian-13 fuzz chaos lint lock generated mosquitto release \
-  release-amd64 container system-test ha-test ha-screenshots influx-test web-test bench
+  release-amd64 container system-test ha-test ha-screenshots influx-test web-test screenshots bench
 
 demo: $(VENV)/installed mosquitto
 	$(VENV)/bin/python -m tests.support.demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(FAULTS),--faults '$(FAULTS)')
@@ -101,12 +102,17 @@ release-amd64:
 container: release-amd64
 	EFLEX_DIST_OUT=$(RELEASE) packaging/container.sh container $(RELEASE)-container.tar
 
+# axe-core of tests/web/package.json; needs npm.
 web-test: $(VENV)/installed-web mosquitto
 	@command -v chromium >/dev/null && command -v promtool >/dev/null || \
 	  { $(SUDO) apt-get update -qq && \
 	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
 	      chromium fonts-noto-core prometheus >/dev/null; }
+	cd tests/web && npm install --silent --no-audit --no-fund --no-package-lock
 	$(VENV)/bin/python -m pytest --override-ini addopts= -v -s $(or $(TESTS),tests/web)
+
+screenshots: $(VENV)/installed-web
+	$(VENV)/bin/python -m tests.web.screenshots
 
 $(VENV)/installed-web: tests/web/requirements.txt $(VENV)/installed-test
 	$(VENV)/bin/pip --disable-pip-version-check install --quiet -r $<

@@ -35,6 +35,17 @@ DERIVED = "derived"  # follows from the frames
 REPORTED = "reported"  # decoded so by others; our frames cannot test it
 HYPOTHESIS = "hypothesis"  # fits, but unproven
 
+GROUPS = (
+    "Charge and power",
+    "Cells",
+    "Temperatures",
+    "Relays, limits and alarms",
+    "The battery itself",
+    "Raw bytes",
+)
+"""What people look for together, in the order in which they look for it."""
+CHARGE, OF_CELLS, HEAT, SAFETY, PACK, BYTES = GROUPS
+
 TIME = "time"
 
 # Where fields are known from.  The original decoder is decode.py of djoly/eflexcan2mqtt.  Bursts
@@ -50,13 +61,15 @@ PAYLOAD = "the payload as it was sent"
 class Field:
     """A value that a battery sends.
 
-    ``letter`` marks its bytes in the ruler.  ``offset`` counts the payload bytes of ``block``;
+    ``label`` is what people call it, ``group`` one of GROUPS.  ``letter`` marks its bytes in the ruler.  ``offset`` counts the payload bytes of ``block``;
     ``format`` is struct's, without the byte order.  ``mask`` selects bits of a single byte.
     ``unit`` is '' for a number without one.  ``evidence`` is one of the four words above, and
     ``source`` says where that is known from.
     """
 
     key: str
+    label: str
+    group: str
     letter: str
     stage: str
     block: Block
@@ -76,6 +89,8 @@ class Derived:
     whole block by its name, or from the time of the battery's last frame."""
 
     key: str
+    label: str
+    group: str
     stage: str
     of: tuple[str, ...]
     value: View
@@ -128,7 +143,7 @@ class Derived:
 #   11 41 40 3F 40 43 43 00
 #      K  K  K  K  K  K  ..    K temps, and a seventh probe
 
-RELAY = Choice("Break", "Make")
+RELAY = Choice("Break", "Make", plain=("Open", "Closed"))
 EACH_CELL = f"{CELL_COUNT}H"
 EACH_PROBE = f"{PROBES}B"
 
@@ -147,47 +162,47 @@ ALARM_STATES = ("Normal", *(str(level) for level, _ in enumerate(ALARM_LEVELS, 1
 # In the order of the JSON.
 # fmt: off
 FIELDS: tuple[Field | Derived, ...] = (
-    Field("battery_id",                "i", DOCUMENTED, STATUS, 49, "7s", None, Serial(),  "",   CONFIRMED,  "serial number", ORIGINAL),
-    Field("battery_number",            "n", DOCUMENTED, STATUS,  0, "B",  None, Whole(),   "",   CONFIRMED,  "number of the battery in the bank, 1..15", f"{ORIGINAL}; the number in the id: 705/705"),
-    Field("batteries_in_system",       "N", DOCUMENTED, STATUS,  1, "B",  None, Whole(),   "",   CONFIRMED,  "how many batteries the bank has", ORIGINAL),
-    Field("battery_soc",               "S", DOCUMENTED, STATUS,  6, "B",  None, Whole(),   "%",  CONFIRMED,  "state of charge", ORIGINAL),
-    Field("battery_voltage",           "V", DOCUMENTED, STATUS,  2, "H",  None, Tenths(),  "V",  CONFIRMED,  "sum of the cells, rounded down", f"{ORIGINAL}; {BURSTS}: 705/705"),
-    Field("battery_current",           "A", DOCUMENTED, STATUS,  4, "h",  None, Tenths(),  "A",  CONFIRMED,  "current; negative while discharging (the sign was seen at rest only)", ORIGINAL),
-    Field("system_average_voltage",    "v", DOCUMENTED, STATUS, 10, "H",  None, Tenths(),  "V",  CONFIRMED,  "mean voltage of the bank; all batteries send the same", ORIGINAL),
-    Field("pre_volt",                  "P", DOCUMENTED, STATUS, 35, "H",  None, Tenths(),  "V",  CONFIRMED,  "voltage at the pre-charge circuit; near battery_voltage", ORIGINAL),
-    Field("insulation_resistance",     "I", DOCUMENTED, STATUS, 37, "H",  None, Whole(unknown=65_535), "", CONFIRMED,  "insulation resistance; its unit is unknown (65535 from all)", ORIGINAL),
-    Field("software_version",          "w", DOCUMENTED, STATUS, 46, "H",  None, Whole(),   "",   CONFIRMED,  "version of the battery's software", ORIGINAL),
-    Field("hardware_version",          "H", DOCUMENTED, STATUS, 48, "1s", None, Letter(),  "",   CONFIRMED,  "version of the battery's hardware", ORIGINAL),
-    Field("lifetime_discharge_energy", "E", DOCUMENTED, STATUS, 31, "I",  None, Whole(),   "",   CONFIRMED,  "energy delivered over the battery's life; probably Wh, unproven", ORIGINAL),
-    Field("cell_voltages",             "C", DOCUMENTED, CELLS,   0, EACH_CELL, None, Numbers(), "mV", CONFIRMED, "voltages of cells 1..16", f"{ORIGINAL}; their sum is battery_voltage: 705/705"),
+    Field("battery_id",                "Serial number",                PACK,     "i", DOCUMENTED, STATUS, 49, "7s", None, Serial(),  "",   CONFIRMED,  "serial number", ORIGINAL),
+    Field("battery_number",            "Number in the bank",           PACK,     "n", DOCUMENTED, STATUS,  0, "B",  None, Whole(),   "",   CONFIRMED,  "number of the battery in the bank, 1..15", f"{ORIGINAL}; the number in the id: 705/705"),
+    Field("batteries_in_system",       "Batteries in the bank",        PACK,     "N", DOCUMENTED, STATUS,  1, "B",  None, Whole(),   "",   CONFIRMED,  "how many batteries the bank has", ORIGINAL),
+    Field("battery_soc",               "State of charge",              CHARGE,   "S", DOCUMENTED, STATUS,  6, "B",  None, Whole(),   "%",  CONFIRMED,  "state of charge", ORIGINAL),
+    Field("battery_voltage",           "Voltage",                      CHARGE,   "V", DOCUMENTED, STATUS,  2, "H",  None, Tenths(),  "V",  CONFIRMED,  "sum of the cells, rounded down", f"{ORIGINAL}; {BURSTS}: 705/705"),
+    Field("battery_current",           "Current",                      CHARGE,   "A", DOCUMENTED, STATUS,  4, "h",  None, Tenths(),  "A",  CONFIRMED,  "current; negative while discharging (the sign was seen at rest only)", ORIGINAL),
+    Field("system_average_voltage",    "Mean voltage of the bank",     CHARGE,   "v", DOCUMENTED, STATUS, 10, "H",  None, Tenths(),  "V",  CONFIRMED,  "mean voltage of the bank; all batteries send the same", ORIGINAL),
+    Field("pre_volt",                  "Voltage at the pre-charge",    CHARGE,   "P", DOCUMENTED, STATUS, 35, "H",  None, Tenths(),  "V",  CONFIRMED,  "voltage at the pre-charge circuit; near battery_voltage", ORIGINAL),
+    Field("insulation_resistance",     "Insulation resistance",        SAFETY,   "I", DOCUMENTED, STATUS, 37, "H",  None, Whole(unknown=65_535), "", CONFIRMED,  "insulation resistance; its unit is unknown (65535 from all)", ORIGINAL),
+    Field("software_version",          "Software",                     PACK,     "w", DOCUMENTED, STATUS, 46, "H",  None, Whole(),   "",   CONFIRMED,  "version of the battery's software", ORIGINAL),
+    Field("hardware_version",          "Hardware",                     PACK,     "H", DOCUMENTED, STATUS, 48, "1s", None, Letter(),  "",   CONFIRMED,  "version of the battery's hardware", ORIGINAL),
+    Field("lifetime_discharge_energy", "Energy delivered in its life", CHARGE,   "E", DOCUMENTED, STATUS, 31, "I",  None, Whole(),   "",   CONFIRMED,  "energy delivered over the battery's life; probably Wh, unproven", ORIGINAL),
+    Field("cell_voltages",             "Cells 1 to 16",                OF_CELLS, "C", DOCUMENTED, CELLS,   0, EACH_CELL, None, Numbers(), "mV", CONFIRMED, "voltages of cells 1..16", f"{ORIGINAL}; their sum is battery_voltage: 705/705"),
 
-    Field("max_cell_voltage",          "X", EXTENDED,   STATUS, 21, "H",  None, Whole(),   "mV", DERIVED,    "highest cell voltage", f"{NEWER}; {BURSTS}: 702/705, the others 1 mV off"),
-    Field("max_cell_voltage_num",      "x", EXTENDED,   STATUS, 23, "B",  None, Whole(),   "",   DERIVED,    "the cell with it, from 1; the first on a tie", f"{NEWER}; {BURSTS}: 705/705"),
-    Field("min_cell_voltage",          "M", EXTENDED,   STATUS, 24, "H",  None, Whole(),   "mV", DERIVED,    "lowest cell voltage", f"{NEWER}; {BURSTS}: 704/705"),
-    Field("min_cell_voltage_num",      "m", EXTENDED,   STATUS, 26, "B",  None, Whole(),   "",   DERIVED,    "the cell with it, from 1; the first on a tie", f"{NEWER}; {BURSTS}: 704/705"),
-    Derived("alarm_status",            EXTENDED,   ALARM_LEVELS, WorstAlarm(),        "",   REPORTED,   "worst level with an alarm: 1 (relays open), 2, 3 (mild: a full bank has it) or Normal", NEWER),
-    Field("charge_relay_status",       "r", EXTENDED,   STATUS,  7, "B",  0x01, RELAY,     "",   REPORTED,   "Make (closed) or Break (open)", NEWER),
-    Field("discharge_relay_status",    "r", EXTENDED,   STATUS,  7, "B",  0x02, RELAY,     "",   REPORTED,   "Make (closed) or Break (open)", NEWER),
-    Field("precharge_relay_status",    "r", EXTENDED,   STATUS,  7, "B",  0x08, RELAY,     "",   REPORTED,   "Make (closed) or Break (open)", NEWER),
-    Field("temps",                     "K", EXTENDED,   CELLS,  42, EACH_PROBE, None, Probes(), "°C", DERIVED, "temperatures of probes 1..6; null where none is fitted", f"{NEWER}; {BURSTS}: they give max_temp in 704/705, min_temp in 705/705"),
-    Field("charge_current_limit",      "c", EXTENDED,   STATUS, 14, "H",  None, Tenths(),  "A",  DERIVED,    "highest charge current that the battery allows now", f"{BURSTS}: 0 A from 98 % on, 30 A at 84..88 %, 50 A at 69..83 %"),
-    Field("max_temp",                  "T", EXTENDED,   STATUS, 28, "B",  None, Celsius(), "°C", DERIVED,    "highest probe temperature", f"{BURSTS}: 704/705"),
-    Field("min_temp",                  "t", EXTENDED,   STATUS, 29, "B",  None, Celsius(), "°C", DERIVED,    "lowest probe temperature", f"{BURSTS}: 705/705"),
-    Field("average_temp",              "a", EXTENDED,   STATUS, 40, "h",  None, Whole(),   "°C", DERIVED,    "mean of the probes, rounded down", f"{BURSTS}: 704/705"),
+    Field("max_cell_voltage",          "Highest cell",                 OF_CELLS, "X", EXTENDED,   STATUS, 21, "H",  None, Whole(),   "mV", DERIVED,    "highest cell voltage", f"{NEWER}; {BURSTS}: 702/705, the others 1 mV off"),
+    Field("max_cell_voltage_num",      "Number of the highest",        OF_CELLS, "x", EXTENDED,   STATUS, 23, "B",  None, Whole(),   "",   DERIVED,    "the cell with it, from 1; the first on a tie", f"{NEWER}; {BURSTS}: 705/705"),
+    Field("min_cell_voltage",          "Lowest cell",                  OF_CELLS, "M", EXTENDED,   STATUS, 24, "H",  None, Whole(),   "mV", DERIVED,    "lowest cell voltage", f"{NEWER}; {BURSTS}: 704/705"),
+    Field("min_cell_voltage_num",      "Number of the lowest",         OF_CELLS, "m", EXTENDED,   STATUS, 26, "B",  None, Whole(),   "",   DERIVED,    "the cell with it, from 1; the first on a tie", f"{NEWER}; {BURSTS}: 704/705"),
+    Derived("alarm_status",              "Alarm",                        SAFETY,   EXTENDED,   ALARM_LEVELS, WorstAlarm(),        "",   REPORTED,   "worst level with an alarm: 1 (relays open), 2, 3 (mild: a full bank has it) or Normal", NEWER),
+    Field("charge_relay_status",       "Charge relay",                 SAFETY,   "r", EXTENDED,   STATUS,  7, "B",  0x01, RELAY,     "",   REPORTED,   "Make (closed) or Break (open)", NEWER),
+    Field("discharge_relay_status",    "Discharge relay",              SAFETY,   "r", EXTENDED,   STATUS,  7, "B",  0x02, RELAY,     "",   REPORTED,   "Make (closed) or Break (open)", NEWER),
+    Field("precharge_relay_status",    "Pre-charge relay",             SAFETY,   "r", EXTENDED,   STATUS,  7, "B",  0x08, RELAY,     "",   REPORTED,   "Make (closed) or Break (open)", NEWER),
+    Field("temps",                     "Probes 1 to 6",                HEAT,     "K", EXTENDED,   CELLS,  42, EACH_PROBE, None, Probes(), "°C", DERIVED, "temperatures of probes 1..6; null where none is fitted", f"{NEWER}; {BURSTS}: they give max_temp in 704/705, min_temp in 705/705"),
+    Field("charge_current_limit",      "Charge limit",                 SAFETY,   "c", EXTENDED,   STATUS, 14, "H",  None, Tenths(),  "A",  DERIVED,    "highest charge current that the battery allows now", f"{BURSTS}: 0 A from 98 % on, 30 A at 84..88 %, 50 A at 69..83 %"),
+    Field("max_temp",                  "Warmest probe",                HEAT,     "T", EXTENDED,   STATUS, 28, "B",  None, Celsius(), "°C", DERIVED,    "highest probe temperature", f"{BURSTS}: 704/705"),
+    Field("min_temp",                  "Coldest probe",                HEAT,     "t", EXTENDED,   STATUS, 29, "B",  None, Celsius(), "°C", DERIVED,    "lowest probe temperature", f"{BURSTS}: 705/705"),
+    Field("average_temp",              "Mean of the probes",           HEAT,     "a", EXTENDED,   STATUS, 40, "h",  None, Whole(),   "°C", DERIVED,    "mean of the probes, rounded down", f"{BURSTS}: 704/705"),
 
-    Field("discharge_current_limit",   "d", EXPERIMENTAL, STATUS, 16, "H", None, Tenths(), "A",  HYPOTHESIS, "highest discharge current allowed (60.0 from all)", f"{BURSTS}: fits, always the same"),
-    Field("state_of_health",           "h", EXPERIMENTAL, STATUS, 27, "B", None, Whole(),  "%",  HYPOTHESIS, "state of health (100 from all)", f"{BURSTS}: fits, always the same"),
-    Field("max_temp_num",              "p", EXPERIMENTAL, STATUS, 30, "B", 0x0F, Whole(),  "",   DERIVED,    "the probe with max_temp, from 1", f"{BURSTS}: 705/705"),
-    Field("min_temp_num",              "p", EXPERIMENTAL, STATUS, 30, "B", 0xF0, Whole(),  "",   DERIVED,    "the probe with min_temp, from 1", f"{BURSTS}: 702/705"),
-    Field("voltage_at_68",             "q", EXPERIMENTAL, STATUS, 68, "H", None, Tenths(), "V",  HYPOTHESIS, "another voltage, 0 to 0.2 V above pre_volt", BURSTS),
-    Field("alarm_level_1",             "1", EXPERIMENTAL, STATUS,  8, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 1, the worst (0 from all)", NEWER),
-    Field("alarm_level_2",             "2", EXPERIMENTAL, STATUS, 42, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 2; bit 12: probes 8 °C or more apart (derived)", f"{NEWER}; bit 12: {BURSTS}, 706/706"),
-    Field("alarm_level_3",             "3", EXPERIMENTAL, STATUS, 44, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 3, the mildest; bit 12: probes 5 °C or more apart (derived)", f"{NEWER}; bit 12: {BURSTS}, 706/706"),
-    Derived("high_voltage_warning",    EXPERIMENTAL, ("alarm_level_3",), BitOf(HIGH_VOLTAGE_BIT), "",   HYPOTHESIS, "bit 3 of alarm_level_3", BURSTS),
-    Derived("raw_status",              EXPERIMENTAL, (STATUS.name,), Hex(),           "",   CONFIRMED,  "the 77 payload bytes of STATUS, hexadecimal", PAYLOAD),
-    Derived("raw_cells",               EXPERIMENTAL, (CELLS.name,),  Hex(),           "",   CONFIRMED,  "the 49 payload bytes of CELLS, hexadecimal", PAYLOAD),
+    Field("discharge_current_limit",   "Discharge limit",              SAFETY,   "d", EXPERIMENTAL, STATUS, 16, "H", None, Tenths(), "A",  HYPOTHESIS, "highest discharge current allowed (60.0 from all)", f"{BURSTS}: fits, always the same"),
+    Field("state_of_health",           "State of health",              CHARGE,   "h", EXPERIMENTAL, STATUS, 27, "B", None, Whole(),  "%",  HYPOTHESIS, "state of health (100 from all)", f"{BURSTS}: fits, always the same"),
+    Field("max_temp_num",              "Number of the warmest",        HEAT,     "p", EXPERIMENTAL, STATUS, 30, "B", 0x0F, Whole(),  "",   DERIVED,    "the probe with max_temp, from 1", f"{BURSTS}: 705/705"),
+    Field("min_temp_num",              "Number of the coldest",        HEAT,     "p", EXPERIMENTAL, STATUS, 30, "B", 0xF0, Whole(),  "",   DERIVED,    "the probe with min_temp, from 1", f"{BURSTS}: 702/705"),
+    Field("voltage_at_68",             "Voltage at byte 68",           CHARGE,   "q", EXPERIMENTAL, STATUS, 68, "H", None, Tenths(), "V",  HYPOTHESIS, "another voltage, 0 to 0.2 V above pre_volt", BURSTS),
+    Field("alarm_level_1",             "Alarm word, level 1",          SAFETY,   "1", EXPERIMENTAL, STATUS,  8, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 1, the worst (0 from all)", NEWER),
+    Field("alarm_level_2",             "Alarm word, level 2",          SAFETY,   "2", EXPERIMENTAL, STATUS, 42, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 2; bit 12: probes 8 °C or more apart (derived)", f"{NEWER}; bit 12: {BURSTS}, 706/706"),
+    Field("alarm_level_3",             "Alarm word, level 3",          SAFETY,   "3", EXPERIMENTAL, STATUS, 44, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 3, the mildest; bit 12: probes 5 °C or more apart (derived)", f"{NEWER}; bit 12: {BURSTS}, 706/706"),
+    Derived("high_voltage_warning",      "High voltage",                 SAFETY,   EXPERIMENTAL, ("alarm_level_3",), BitOf(HIGH_VOLTAGE_BIT), "",   HYPOTHESIS, "bit 3 of alarm_level_3", BURSTS),
+    Derived("raw_status",                "STATUS block",                 BYTES,    EXPERIMENTAL, (STATUS.name,), Hex(),           "",   CONFIRMED,  "the 77 payload bytes of STATUS, hexadecimal", PAYLOAD),
+    Derived("raw_cells",                 "CELLS block",                  BYTES,    EXPERIMENTAL, (CELLS.name,),  Hex(),           "",   CONFIRMED,  "the 49 payload bytes of CELLS, hexadecimal", PAYLOAD),
 
-    Derived("time",                    DOCUMENTED, (TIME,), Whole(),                  "s",  CONFIRMED,  "when the battery's last frame came, in seconds since 1970 (UTC), to the nearest second", "the time stamp of the frame"),
+    Derived("time",                      "Last frame",                   PACK,     DOCUMENTED, (TIME,), Whole(),                  "s",  CONFIRMED,  "when the battery's last frame came, in seconds since 1970 (UTC), to the nearest second", "the time stamp of the frame"),
 )
 # fmt: on
 

@@ -88,12 +88,13 @@ class Numbers:
 
 
 class Choice:
-    """A bit with a word for 0 and a word for 1."""
+    """A bit with a word for 0 and a word for 1; ``plain`` has words that everybody knows."""
 
     json_type = "string"
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str, plain: tuple[str, str]) -> None:
         self.words = words
+        self.plain = plain
 
     def decode(self, raw: int) -> str:
         return self.words[raw]

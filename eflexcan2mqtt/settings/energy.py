@@ -29,7 +29,7 @@ class EnergySettings:
     capacity_kwh: float = setting(
         0.0,
         "What the whole bank can hold, for the entity Capacity in Home Assistant, whose Energy "
-        "dashboard asks for it. 0: 5.4 kWh for each battery.",
+        "dashboard asks for it, and for the time to full on the page. 0: 5.4 kWh for each battery.",
         parsers.number("kWh", 10_000, "ten megawatt-hours", zero=True),
         example="75.6",
     )

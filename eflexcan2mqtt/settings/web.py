@@ -13,6 +13,8 @@ from .parsers import host, port
 from .paths import path
 from .setting import setting
 
+LONGEST_TITLE = 40
+
 _NAME = re.compile(r"\w([\w.-]*\w)?", re.ASCII)
 _HOST = r"(\*\.)?[a-z0-9_.-]+|\[[0-9a-f:]+\]"
 _PAGE = re.compile(rf"(https?://)?({_HOST})(:\d{{1,5}})?")
@@ -56,6 +58,13 @@ def username(value: str) -> str:
     return value
 
 
+def title(value: str) -> str:
+    """A name that fits a line."""
+    if not 0 < len(value) <= LONGEST_TITLE:
+        raise ValueError(f"expected a name of 1 to {LONGEST_TITLE} characters")
+    return value
+
+
 def _words(value: str) -> list[str]:
     return re.split(r"[,\s]+", value.lower().strip(", ")) if value.strip(", ") else []
 
@@ -77,6 +86,12 @@ class WebSettings:
         "the whole network, [::]:8080 also for IPv6. Empty: no page.",
         address,
         example="127.0.0.1:8080",
+    )
+    title: str = setting(
+        "eFlex bank",
+        "The name of the bank, at the top of the page and in the title of its tab.",
+        title,
+        example="Cabin",
     )
     names: tuple[str, ...] = setting(
         (),

@@ -142,7 +142,7 @@ def test_a_setting_loads_what_it_asks_for(tmp_path, ini, more):
 def test_the_page_loads_a_server_and_no_metrics_before_somebody_asks_for_them(tmp_path):
     ini = f"[web]\nlisten = 127.0.0.1:{free_port()}\n"
     names = ("", ".address", ".answers", ".board", ".connections", ".document", ".names")
-    names += (".page", ".request", ".server")
+    names += (".notes", ".page", ".request", ".server")
     web = {"http.server", *(f"sinks.web{name}" for name in names)}
     assert loaded(tmp_path, "--input", "simulator:1", ini=ini) == SIMULATOR | BROKER | web
 

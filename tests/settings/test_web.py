@@ -133,3 +133,11 @@ def test_the_password_of_the_page_is_in_a_file(write, tmp_path):
 def test_a_page_is_never_open_by_mistake(complaints, tmp_path, text, complaint):
     (tmp_path / "empty").write_bytes(b"\n")
     assert complaints(f"[web]\n{text}\n") == [f"x.ini:{complaint}"]
+
+
+def test_the_bank_has_a_name_that_fits_a_line(write):
+    assert load(write("[web]\ntitle = Cabin, south roof\n")).web.title == "Cabin, south roof"
+    assert load(write("")).web.title == "eFlex bank"
+    for wrong in ("", "x" * 41):
+        with pytest.raises(ValueError, match="expected a name of 1 to 40 characters"):
+            web.title(wrong)

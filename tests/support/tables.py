@@ -13,14 +13,14 @@ from eflexcan2mqtt.sources.faults import KINDS
 def field_table() -> str:
     """The table of all fields, by stage, as Markdown."""
     rows = [
-        "| key | type | unit | meaning | how well known | source |",
-        "|---|---|---|---|---|---|",
+        "| key | name | type | unit | meaning | how well known | source |",
+        "|---|---|---|---|---|---|---|",
     ]
     for stage in STAGES:
-        rows.append(f"| **{stage}** | | | | | |")
+        rows.append(f"| **{stage}** | | | | | | |")
         rows += [
-            f"| `{each.key}` | {each.value.json_type} | {each.unit} | {each.meaning} "
-            f"| {each.evidence} | {each.source} |"
+            f"| `{each.key}` | {each.label} | {each.value.json_type} | {each.unit} "
+            f"| {each.meaning} | {each.evidence} | {each.source} |"
             for each in FIELDS
             if each.stage == stage
         ]

@@ -8,4 +8,5 @@ from .page import Page
 
 def make(context: Context) -> Page:
     """The page at ``[web] listen``."""
-    return Page(context.config.web, context.health, context.past)
+    config = context.config
+    return Page(config.web, context.health, config.energy.capacity_kwh, context.past)

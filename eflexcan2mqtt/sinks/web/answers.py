@@ -149,7 +149,7 @@ class Answer(BaseHTTPRequestHandler):
                 if number != seen:
                     self._event("cycle", text)
                 seen = number
-                self._event("health", json.dumps({**board.health(), "stale": board.stale()}))
+                self._event("health", json.dumps(board.news()))
         except OSError:
             log.debug("a client of the page has disconnected")
         finally:

@@ -8,18 +8,16 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from ...protocol.bank import bank_facts, remember, totals
 from ...protocol.blocks import STALE_S
-from ...protocol.facts import cell_spread, facts
+from ...protocol.facts import facts
+from ...protocol.outlook import Pace
 from ...protocol.reading import Reading
 from ..json_lines import to_json
-
-SAMPLE_S, SAMPLES = 60.0, 360
-"""The charts of a battery show six hours, one point per minute."""
+from .notes import notes
 
 LATE_S = 10.0
 """Without a frame for so long, the bus is silent and the bridge is not healthy."""
@@ -28,34 +26,33 @@ BUS_STATES = OK, LOSSY, SILENT = "ok", "lossy", "silent"
 
 
 class Board:
-    """The latest cycle, the latest reading of each battery, and the samples of the charts."""
+    """The latest cycle, and the latest reading of each battery.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    ``capacity_kwh`` is that of the bank; 0 is what its batteries have by their model.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, capacity_kwh: float = 0.0
+    ) -> None:
         self._clock = clock
+        self._started = clock()
+        self._pace = Pace(capacity_kwh)
         self._changed = threading.Condition()
         self._cycles = 0
         self._array = "[]"
         self._event = "{}"
         self._heard: float | None = None
         self._known: dict[str, tuple[float, Reading]] = {}  # when it was published, and what
-        self._samples: deque[tuple[int, dict[str, list[float]]]] = deque(maxlen=SAMPLES)
-        self._sampled = -SAMPLE_S
         self._state: dict[str, Any] = {}
         self._frame: float | None = None  # when the last frames came
 
     def publish(self, cycle: list[Reading]) -> None:
         """Show a cycle to all clients."""
         now = self._clock()
-        with self._changed:
-            if now - self._sampled >= SAMPLE_S:
-                self._sampled = now
-                sample = {each["battery_id"]: _sample(each) for each in cycle}
-                self._samples.append((cycle[0]["time"], sample))
         array, bank = to_json(cycle), totals(cycle)
         event = {
-            "bank": {**bank, **bank_facts(bank)},
+            "bank": {**bank, **bank_facts(bank), **self._pace.cycle(bank)},
             "facts": {each["battery_id"]: facts(each) for each in cycle},
-            "sample": self._samples[-1],
         }
         text = f'{json.dumps(event)[:-1]}, "batteries": {array}}}'
         with self._changed:
@@ -85,7 +82,15 @@ class Board:
         healthy = self._frame is not None and now - self._frame < LATE_S
         bus = SILENT if not healthy else LOSSY if state.get("lossy") else OK
         age = None if self._heard is None else round(now - self._heard, 1)
-        return {"healthy": healthy, "bus": bus, "cycle_age_s": age} | state
+        up = round(now - self._started)
+        return {"healthy": healthy, "bus": bus, "cycle_age_s": age, "uptime_s": up} | state
+
+    def news(self) -> dict[str, Any]:
+        """The health, and what the page shows of it: ``old`` is whether the bank's values are."""
+        health = self.health()
+        age = health["cycle_age_s"]
+        old = age is None or age >= STALE_S
+        return {**health, "stale": self.stale(), "old": old, "notes": notes(health)}
 
     def recent(self) -> list[Reading]:
         """The latest readings of the batteries that are not stale, by battery number."""
@@ -105,16 +110,11 @@ class Board:
         """What a client needs that has just connected, as JSON."""
         with self._changed:
             known = [reading for _, reading in self._known.values()]
-            samples = list(self._samples)
         found = {each["battery_id"]: facts(each) for each in known}
-        return json.dumps({"known": known, "facts": found, "samples": samples})
+        return json.dumps({"known": known, "facts": found})
 
     def wait(self, seen: int, timeout_s: float) -> tuple[int, str]:
         """The number and the text of the latest cycle, once its number is not ``seen``."""
         with self._changed:
             self._changed.wait_for(lambda: self._cycles != seen, timeout_s)
             return self._cycles, self._event
-
-
-def _sample(reading: Reading) -> list[float]:
-    return [reading["battery_soc"], reading["battery_current"], cell_spread(reading)]

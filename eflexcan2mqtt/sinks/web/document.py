@@ -1,4 +1,7 @@
-"""The page as a text, and the policy that lets a browser run what is in it and nothing else."""
+"""The page as a text, and the policy that lets a browser run what is in it and nothing else.
+
+Its source is in assets/: page.html has {{name}} where a file of that name comes in.
+"""
 
 from __future__ import annotations
 
@@ -6,53 +9,87 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from ... import __version__
-from ...protocol.facts import HIGHEST, LOWEST, MARK_MV
-from ...protocol.fields import FIELDS
-from .board import SAMPLE_S, SAMPLES
+from ...protocol.facts import ALARMS, HIGHEST, LOWEST, MARK_MV
+from ...protocol.fields import FIELDS, GROUPS, Derived, Field
+from ...protocol.limits import LIMITS
+from ...protocol.outlook import LOW_SOC
+from ...protocol.values import BitOf, Choice, Tenths, WorstAlarm
+from ...settings.web import WebSettings
+
+ASSETS = Path(__file__).with_name("assets")
+
+_PART = re.compile(r"\{\{([\w./]+)\}\}")
 
 
-def document(frame_ancestors: Iterable[str] = ()) -> tuple[str, str]:
+def document(settings: WebSettings, history: bool = False) -> tuple[str, str]:
     """The HTML, with the facts that it shows filled in, and its Content-Security-Policy.
 
-    Pages of ``frame_ancestors`` may embed it.
+    ``history`` is whether the bridge keeps one: without, the page does not ask for it.
     """
     data = {
+        "title": settings.title,
         "version": __version__,
-        "fields": [
-            {
-                "key": each.key,
-                "unit": each.unit,
-                "note": f"{each.meaning} ({each.evidence}: {each.source})",
-            }
-            for each in FIELDS
+        "history": history,
+        "groups": [
+            {"name": name, "fields": [_described(each) for each in FIELDS if each.group == name]}
+            for name in GROUPS
         ],
-        "mark_mv": MARK_MV,
         "marks": {HIGHEST: "▲", LOWEST: "▼"},
-        "samples": SAMPLES,
-        "hours": f"Last {SAMPLES * SAMPLE_S / 3600:g} hours",
-        "collecting": "Collecting data: one point per minute",
+        "mark_mv": MARK_MV,
+        "low_soc": LOW_SOC,
+        "remedies": {each.kind: each.remedy for each in LIMITS},
     }
     # A data block must not be able to end itself.
-    text = json.dumps(data).replace("<", "\\u003c")
-    html = Path(__file__).with_name("page.html").read_text("utf-8").replace("{{data}}", text)
-    sources = {
-        f"{kind}-src": " ".join(
-            f"'sha256-{base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()}'"
-            for part in re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
-        )
-        for kind, tag in (("script", "script"), ("style", "style"))
-    }
+    text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
+
+    def part(match: re.Match[str]) -> str:
+        name = match[1]
+        return text if name == "data" else (ASSETS / name).read_text("utf-8").strip()
+
+    html = _PART.sub(part, (ASSETS / "page.html").read_text("utf-8"))
     policy = {
         "default-src": "'none'",
-        **sources,
+        "script-src": _hashes("script", html),
+        "style-src": _hashes("style", html),
         "connect-src": "'self'",
         "img-src": "data:",
         "base-uri": "'none'",
         "form-action": "'none'",
-        "frame-ancestors": " ".join(frame_ancestors) or "'none'",
+        "frame-ancestors": " ".join(settings.frame_ancestors) or "'none'",
     }
     return html, "; ".join(f"{name} {value}" for name, value in policy.items())
+
+
+def _hashes(tag: str, html: str) -> str:
+    found = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+    digests = (hashlib.sha256(each.encode()).digest() for each in found)
+    return " ".join(f"'sha256-{base64.b64encode(each).decode()}'" for each in digests)
+
+
+def _described(field: Field | Derived) -> dict[str, Any]:
+    """What the page needs to show a field."""
+    return {
+        "key": field.key,
+        "label": field.label,
+        "unit": field.unit,
+        "digits": 1 if isinstance(field.value, Tenths) else 0,
+        "words": _words(field),
+        "note": f"{field.meaning} ({field.evidence}: {field.source})",
+    }
+
+
+def _words(field: Field | Derived) -> dict[str, str]:
+    """What people say instead of what is in the JSON, by that as JavaScript writes it."""
+    match field.value:
+        case Choice() as choice:
+            return dict(zip(choice.words, choice.plain, strict=True))
+        case WorstAlarm():
+            return {state: words[:1].upper() + words[1:] for state, words in ALARMS.items()}
+        case BitOf():
+            return {"true": "Yes", "false": "No"}
+        case _:
+            return {}

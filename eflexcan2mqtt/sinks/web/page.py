@@ -18,17 +18,19 @@ if TYPE_CHECKING:
 class Page(Sink):
     """Serves the latest cycles at ``[web] listen`` until it is closed.
 
-    ``health`` is shown beside them, asked about once a second; ``past`` is what was before.
+    ``health`` is shown beside them, asked about once a second; ``capacity_kwh`` is that of the
+    bank, 0 what its batteries have by their model; ``past`` is what was before.
     """
 
     def __init__(
         self,
         settings: WebSettings,
         health: Callable[[], dict[str, Any]],
+        capacity_kwh: float = 0.0,
         past: Past | None = None,
     ) -> None:
         self._health = health
-        self._board = Board()
+        self._board = Board(capacity_kwh=capacity_kwh)
         self._server = PageServer(settings, self._board, past)
         self._server.start()
 

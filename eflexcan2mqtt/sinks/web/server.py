@@ -92,7 +92,7 @@ class _Server(ThreadingHTTPServer):
         self.board = board
         self.past = past
         self.questions = threading.Semaphore(MOST_QUESTIONS)
-        self.page, self.policy = document(settings.frame_ancestors)
+        self.page, self.policy = document(settings, history=past is not None)
         self.names = Names(settings.names)
         self.password = Password(settings.username, settings.password)
         self.streams = threading.Semaphore(MOST_STREAMS)
