@@ -36,7 +36,7 @@ SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 BROKER = mosquitto mosquitto_sub mosquitto_passwd openssl
 
 .PHONY: demo test test-python-3.14 test-debian-13 fuzz chaos lint lock generated mosquitto release \
-  release-amd64 container system-test ha-test ha-screenshots influx-test web-test screenshots bench
+  release-amd64 container system-test ha-test ha-trees ha-screenshots influx-test web-test screenshots bench
 
 demo: $(VENV)/installed mosquitto
 	$(VENV)/bin/python -m tests.support.demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(FAULTS),--faults '$(FAULTS)')
@@ -84,7 +84,7 @@ RELEASE = $(or $(EFLEX_SYSTEM_CACHE),$(HOME)/.cache/eflexcan2mqtt)/release
 # The Debian of the machine: trixie, 13, or bookworm, 12.  Empty: all on 13, the short form on 12.
 SUITE =
 
-SYSTEM_TEST = EFLEX_RELEASE=$(RELEASE) $(VENV)/bin/python -m pytest --override-ini addopts= -v -s
+SYSTEM_TEST = EFLEX_RELEASE=$(RELEASE) $(VENV)/bin/python -m pytest --override-ini addopts= -v -s --durations=15
 
 system-test: $(VENV)/installed-test release-amd64
 	EFLEX_SYSTEM_SUITE=$(or $(SUITE),trixie) $(SYSTEM_TEST) $(or $(TESTS),tests/system)
@@ -136,6 +136,11 @@ WATCHED = 300
 
 in_hass = $(SUDO) env PYTHONDONTWRITEBYTECODE=1 EFLEX_WATCHED_S=$(WATCHED) \
   EFLEX_HASS="$(CURDIR)/tests/homeassistant/tree.sh $1 hass" $(VENV)/bin/python -m
+
+# The trees that they run in, which are kept.
+ha-trees:
+	$(SUDO) tests/homeassistant/tree.sh 2026.11 hass --version
+	$(SUDO) tests/homeassistant/tree.sh 2026.2 hass --version
 
 define ha_test
 $(SUDO) tests/homeassistant/tree.sh $1 hass --version
