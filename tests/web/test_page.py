@@ -303,15 +303,20 @@ def test_the_first_paint_with_15_batteries(opens, bank):
 def old_page(tmp_path):
     """The page of 1.2.0 with a simulated bank."""
     port = free_port()
-    ini = tmp_path / "old.ini"
-    ini.write_text(f"[web]\nlisten = 127.0.0.1:{port}\n")
+    ini = mqtt_ini(tmp_path, free_port())  # it has no page without a broker, or the hope for one
+    ini.write_text(ini.read_text() + f"[web]\nlisten = 127.0.0.1:{port}\n")
     program = old_release("1.2.0", tmp_path) / "eflexcan2mqtt" / "eflexcan2mqtt"
-    arguments = ("-c", ini, "--input", "simulator:14", "--output", "web")
-    with subprocess.Popen([program, *arguments], stderr=subprocess.DEVNULL) as process:
+    process = subprocess.Popen(
+        [program, "-c", ini, "--input", "simulator:14"],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: answers(url), "the page of 1.2.0")
         yield url
+    finally:
         process.kill()
+        process.wait()
 
 
 @pytest.mark.skipif(not has_history(), reason="the history of the project is not here")
