@@ -48,7 +48,11 @@ def inode(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def is_damage(error: Exception) -> bool:
     """Whether what is in the file makes no sense, and trying again will not help."""
     # Not of a subclass, which are for other things.
-    return type(error) is sqlite3.DatabaseError
+    return type(error) is sqlite3.DatabaseError or isinstance(error, NONSENSE)
+
+
+NONSENSE = TypeError, ValueError, OverflowError
+"""What SQLite's module raises for names, and we for values, that were never written so."""

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from ...protocol.energy import JOULES_PER_KWH
 from ...protocol.events import HistoryEvent
 from ...protocol.minutes import BANK_NUMBER, MINUTE_S, unpacked
-from .columns import COLUMNS, POINT, QUARTER, SELECT_QUARTERS, SELECT_STEP
+from ..database import NONSENSE
+from .columns import COLUMNS, POINT, QUARTER, SELECT_QUARTERS, SELECT_STEP, TABLES
 from .writer import Batch
 
 MOST_POINTS = 2000
@@ -54,13 +55,16 @@ class PastAnswer(NamedTuple):
 
 
 class Past:
-    """Reads ``path`` beside its writer; ``pending`` is what is not there yet.
+    """Reads ``path`` beside its writer; ``pending`` is what is not there yet, or None if the file
+    is another program's.
 
     With ``invert``, a positive current counts as energy out.
     """
 
-    def __init__(self, path: Path, pending: Callable[[], Batch], *, invert: bool = False) -> None:
-        self._uri = f"{path.absolute().as_uri()}?mode=ro"
+    def __init__(
+        self, path: Path, pending: Callable[[], Batch | None], *, invert: bool = False
+    ) -> None:
+        self._path = path.absolute()
         self._pending = pending
         self._invert = invert
 
@@ -68,19 +72,39 @@ class Past:
         """Answer within ANSWER_S; raises PastError."""
         deadline = time.monotonic() + ANSWER_S
         try:
-            with closing(sqlite3.connect(self._uri, uri=True, timeout=1.0)) as database:
+            with closing(self._database()) as database:
                 database.set_progress_handler(
                     lambda: time.monotonic() > deadline, _STEPS_BETWEEN_LOOKS
                 )
                 return self._answer(database, question)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, *NONSENSE) as error:
             raise PastError(f"history cannot be read now: {error}") from None
+
+    def _database(self) -> sqlite3.Connection:
+        """The file; as long as it is not made, tables of which what is pending is all."""
+        if self._path.exists():
+            uri = f"{self._path.as_uri()}?mode=ro"
+            database = sqlite3.connect(uri, uri=True, timeout=1.0)
+            made = "SELECT COUNT(*) FROM sqlite_master"
+            try:
+                if database.execute(made).fetchone() != (0,):
+                    return database
+            except BaseException:
+                database.close()
+                raise
+            database.close()
+        database = sqlite3.connect(":memory:")
+        for table in TABLES:
+            database.execute(table)
+        return database
 
     def _answer(self, database: sqlite3.Connection, question: Question) -> PastAnswer:
         database.execute("PRAGMA temp_store = MEMORY")
         database.execute(f"CREATE TEMP TABLE pending ({', '.join(COLUMNS)})")
         # Before the file is read: what is written meanwhile is in both, not in neither.
         pending = self._pending()
+        if pending is None:
+            raise PastError("another program writes history into the same folder")
         marks = ", ".join("?" * len(COLUMNS))
         database.executemany(f"INSERT INTO pending VALUES ({marks})", pending.minutes)  # noqa: S608
         database.execute(

@@ -9,13 +9,21 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ...protocol.events import HistoryEvent
-from ...protocol.minutes import BANK_NUMBER, Minute
-from ..database import inode, is_damage, may_be_database, move_away, remove_side_files
+from ...protocol.minutes import BANK_NUMBER, MINUTE_S, Minute
+from ..database import (
+    NONSENSE,
+    inode,
+    is_damage,
+    may_be_database,
+    move_away,
+    remove_side_files,
+)
 from .columns import FORMAT, HOUR, INSERT_EVENT, INSERT_MINUTE, INSERT_QUARTERS, TABLES
 
 FILE_NAME = "history.db"
@@ -50,7 +58,8 @@ class History:
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
         self.set_aside: Path | None = None
-        self._last = 0  # the latest minute that was written
+        self._hours: set[int] = set()  # with minutes that are in no quarter yet
+        self._inode: tuple[int, int] | None = None
         with self._errors():
             folder.mkdir(parents=True, exist_ok=True)
             # Not SQLite's locks: readers have those.
@@ -61,7 +70,7 @@ class History:
                     self.set_aside = move_away(self.path)
                 try:
                     self._open()
-                except sqlite3.DatabaseError as error:
+                except (sqlite3.DatabaseError, *NONSENSE) as error:
                     if not is_damage(error):
                         raise
                     self.set_aside = move_away(self.path)
@@ -78,53 +87,58 @@ class History:
         with self._errors():
             if inode(self.path) != self._inode:
                 raise HistoryBrokenError(f"{self.path}: was removed while in use")
+            hours = self._hours | {each.time // HOUR for each in minutes}
             with self._database as database:
                 database.executemany(INSERT_MINUTE, minutes)
                 database.executemany(INSERT_EVENT, events)
-                if minutes:
-                    self._hours.update(each.time // HOUR for each in minutes)
-                    self._last = minutes[-1].time
-                    self._gather()
+                over = self._gather(hours, minutes[-1].time) if minutes else set()
+            self._hours = hours - over  # only now they are on the disk
 
-    def thin(self, hours: int | None = None) -> bool:
-        """Delete the minutes older than KEEP_MINUTES, up to so many hours of them.
+    def thin(self, hours: int | None = None) -> int:
+        """Delete the minutes older than KEEP_MINUTES, up to so many hours of them; how many.
 
-        They stay in quarters of an hour.  Returns whether there were any.
+        They stay in quarters of an hour.
         """
         with self._errors(), self._database as database:
-            oldest, newest = database.execute(_ENDS).fetchone()
-            # Those that are in no quarter yet stay.
-            until = min((newest - KEEP_MINUTES) // HOUR, *self._hours, newest)
-            if oldest // HOUR >= until:
-                return False
+            oldest, newest = map(int, database.execute(_ENDS).fetchone())
+            # A clock that was ahead once must not make the present old.
+            newest = min(newest, int(time.time()) // MINUTE_S)
+            first, until = oldest // HOUR, (newest - KEEP_MINUTES) // HOUR
             if hours is not None:
-                until = min(until, oldest // HOUR + hours)
+                until = min(until, first + hours)
+            if first >= until:
+                return 0
+            # Also those of a killed process, wherever in the past they belong.
+            database.execute(INSERT_QUARTERS, (first * HOUR, until * HOUR))
             database.execute("DELETE FROM minutes WHERE time < ?", (until * HOUR,))
-            return True
+            return until - first
 
-    def trim(self, hours: int, max_bytes: float) -> bool:
-        """If the file has more bytes than this, delete its oldest hours; whether it had."""
+    def trim(self, hours: int, max_bytes: float) -> int:
+        """While the file has more bytes than this, delete its oldest hours, so many at most.
+
+        Returns how many; the newest hour stays.
+        """
         with self._errors(), self._database as database:
-            if self._used() <= max_bytes:
-                return False
-            oldest = "SELECT MIN(time) FROM quarters WHERE battery = ?"
-            (first,) = database.execute(oldest, (BANK_NUMBER,)).fetchone()
-            if first is None:
-                return False
-            until = (first // HOUR + hours) * HOUR
-            for battery in range(_BATTERIES):
-                database.execute(
-                    "DELETE FROM quarters WHERE battery = ? AND time < ?", (battery, until)
-                )
-            database.execute("DELETE FROM minutes WHERE time < ?", (until,))
-            database.execute("DELETE FROM events WHERE time < ?", (until * 60,))
-            return True
+            _, newest = database.execute(_ENDS).fetchone()
+            for deleted in range(hours):
+                oldest = "SELECT MIN(time) FROM quarters WHERE battery = ?"
+                (first,) = database.execute(oldest, (BANK_NUMBER,)).fetchone()
+                if self._used() <= max_bytes or first is None or first // HOUR >= newest // HOUR:
+                    return deleted
+                until = (first // HOUR + 1) * HOUR
+                for battery in range(_BATTERIES):
+                    database.execute(
+                        "DELETE FROM quarters WHERE battery = ? AND time < ?", (battery, until)
+                    )
+                database.execute("DELETE FROM minutes WHERE time < ?", (until,))
+                database.execute("DELETE FROM events WHERE time < ?", (until * MINUTE_S,))
+            return hours
 
     def finish(self) -> None:
         """Make the quarters of all that was written, wherever it belongs, and thin it."""
         with self._errors(), self._database as database:
-            _, self._last = database.execute(_ENDS).fetchone()
-            self._gather()
+            _, newest = database.execute(_ENDS).fetchone()
+            self._gather(self._hours, newest)
         self.thin()
 
     def set_damaged_aside(self) -> Path | None:
@@ -169,13 +183,16 @@ class History:
         hours = f"SELECT DISTINCT time / {HOUR} FROM minutes WHERE time >= ({newest})"  # noqa: S608
         return {hour for (hour,) in self._database.execute(hours, (BANK_NUMBER,))}
 
-    def _gather(self) -> None:
-        """Make the quarters of the hours in which minutes have come, but for those not over."""
+    def _gather(self, hours: set[int], last: int) -> set[int]:
+        """Make the quarters of hours in which minutes have come, and return these hours.
+
+        Those of the ``last`` minute and of the newest one are not over.
+        """
         _, newest = self._database.execute(_ENDS).fetchone()
-        over = self._hours - {self._last // HOUR, newest // HOUR}
-        self._hours -= over
+        over = hours - {last // HOUR, newest // HOUR}
         for hour in sorted(over):
             self._database.execute(INSERT_QUARTERS, (hour * HOUR, (hour + 1) * HOUR))
+        return over
 
     def _used(self) -> int:
         (pages,) = self._database.execute("PRAGMA page_count").fetchone()
@@ -188,6 +205,6 @@ class History:
             yield
         except OSError as error:
             raise HistoryError(f"{self.path}: {error.strerror or error}") from None
-        except sqlite3.Error as error:
+        except (sqlite3.Error, *NONSENSE) as error:
             kind = HistoryBrokenError if is_damage(error) else HistoryError
             raise kind(f"{self.path}: {error}") from None

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ...protocol.events import HistoryEvent
 from ...protocol.minutes import Minute
 from .allowance import Allowance
-from .store import History, HistoryBrokenError, HistoryError
+from .store import History, HistoryBrokenError, HistoryBusyError, HistoryError
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,8 @@ NOTHING = Batch((), ())
 class Writer:
     """Takes batches from ``queue`` until there comes None; never raises for what the disk does.
 
-    ``pending`` is what is not on the disk yet; it is replaced whole, and any thread may read it.
+    ``pending`` is what is not on the disk yet, None while the file is another program's; it is
+    replaced whole, and any thread may read it.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Writer:
         allowance: Allowance | None = None,
     ) -> None:
         self.queue: Queue[Batch | None] = Queue(MOST_BATCHES)
-        self.pending = NOTHING
+        self.pending: Batch | None = NOTHING
         self._folder, self._max_bytes, self._write_s = folder, max_mb * _MB, write_s
         self._allowance = allowance or Allowance()
         self._minutes: deque[Minute] = deque(maxlen=_MOST_MINUTES)
@@ -73,8 +74,10 @@ class Writer:
                 break
             self._minutes += batch.minutes
             self._events += batch.events
-            self.pending = Batch(tuple(self._minutes), tuple(self._events))
-            if time.monotonic() >= due:
+            if self.pending:
+                self.pending = Batch(tuple(self._minutes), tuple(self._events))
+            # A pipe may send faster than a bank.
+            if time.monotonic() >= due or len(self._minutes) > _MOST_MINUTES // 2:
                 due = time.monotonic() + self._write_s
                 self._write()
         self._write()
@@ -83,11 +86,16 @@ class Writer:
 
     def _write(self) -> None:
         try:
-            self._put()
+            try:
+                self._put()
+            except HistoryBrokenError:
+                self._put()  # once, into a new file
         except HistoryError as error:
             if not self._failed:
                 log.warning("%s; history is in memory until it works, six hours at most", error)
             self._failed = True
+            if isinstance(error, HistoryBusyError):
+                self.pending = None
             return
         if self._failed:
             self._failed = False
@@ -107,12 +115,12 @@ class Writer:
             self._store.write(tuple(self._minutes), tuple(self._events))
             self._give_way(self._store)
         except HistoryBrokenError as error:
-            aside = self._store.set_damaged_aside()
-            self._store = None
+            broken, self._store = self._store, None
+            aside = broken.set_damaged_aside()
             log.warning("%s%s", error, f"; renamed to {aside.name}" if aside else "")
-            self._put()
+            raise
 
     def _give_way(self, store: History) -> None:
-        hours = self._allowance.hours()
-        if hours and (store.thin(hours) | store.trim(hours, self._max_bytes)):
-            self._allowance.spend(hours)
+        if hours := self._allowance.hours():
+            thinned, trimmed = store.thin(hours), store.trim(hours, self._max_bytes)
+            self._allowance.spend(max(thinned, trimmed))

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 REQUEST_S = 5.0
 """A request must be sent and answered in this time; a stream of events may last."""
 
+QUESTION_S = 1.0
+"""So long a question about the past waits for others."""
+
 TICK_S = 1.0
 
 JSON = "application/json"
@@ -100,8 +103,14 @@ class Answer(BaseHTTPRequestHandler):
         elif path == "/history":
             from .history import answer  # imported once it is asked for
 
-            with self.server.questions:
+            # A disk that hangs must not take the page with it.
+            if not self.server.questions.acquire(timeout=QUESTION_S):
+                self._send(HTTPStatus.SERVICE_UNAVAILABLE, PLAIN, "too many questions at once\n")
+                return
+            try:
                 found = answer(self.server.past, query)
+            finally:
+                self.server.questions.release()
             self._send(*found)
         elif path == "/events":
             self._stream(board)

@@ -136,9 +136,21 @@ def test_the_newest_events_are_shown_and_the_others_counted(history, ask):
     assert answer.events_left_out == 30
 
 
+def test_without_a_file_what_is_pending_is_all(tmp_path):
+    past = Past(tmp_path / FILE_NAME, lambda: Batch([minute(START // 60)], []))
+    assert len(past.ask(Question(0, START, START + 60, 1)).points) == 1
+
+
+def test_the_file_of_another_program_is_not_shown_as_ours(tmp_path):
+    past = Past(tmp_path / FILE_NAME, lambda: None)
+    with pytest.raises(PastError, match="another program"):
+        past.ask(Question(0, START, START + 60, 1))
+
+
 def test_what_cannot_be_read_is_told(tmp_path):
+    (tmp_path / FILE_NAME).mkdir()
     past = Past(tmp_path / FILE_NAME, lambda: NOTHING)
-    with pytest.raises(PastError, match="unable to open database file"):
+    with pytest.raises(PastError, match="history cannot be read now"):
         past.ask(Question(0, START, START + 60, 1))
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+import tempfile
+import time
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eflexcan2mqtt.protocol.events import HistoryEvent
 from eflexcan2mqtt.sinks.history.columns import FORMAT
+from eflexcan2mqtt.sinks.history.past import Past, PastError, Question
 from eflexcan2mqtt.sinks.history.store import (
     FILE_NAME,
     KEEP_MINUTES,
@@ -20,7 +25,9 @@ from eflexcan2mqtt.sinks.history.store import (
     HistoryBusyError,
     HistoryError,
 )
+from eflexcan2mqtt.sinks.history.writer import NOTHING
 from tests.support.history import NOON, minute, minutes
+from tests.support.small_disk import fill
 
 HOUR, DAY = 60, 24 * 60
 EVENT = HistoryEvent(NOON * 60, 3, "relay", 1, "relays: charge open")
@@ -106,29 +113,69 @@ def test_minutes_that_come_late_get_into_their_quarter(history):
 
 def test_old_minutes_are_thinned_an_hour_at_a_time(history):
     history.write(minutes(NOON, 3 * HOUR), [])
-    assert history.thin(1) is False
+    assert history.thin(1) == 0
     history.write(minutes(NOON + KEEP_MINUTES + 2 * HOUR, 1), [])
-    assert history.thin(1) is True
+    assert history.thin(1) == 1
     assert hours_of(history, "minutes")[:2] == [1, 2]
-    assert history.thin(24) is True
-    assert history.thin(24) is False
+    assert history.thin(24) == 1
+    assert history.thin(24) == 0
     assert hours_of(history, "minutes")[0] == 2
     assert hours_of(history, "quarters") == [0, 1, 2]
 
 
 def test_an_empty_history_is_not_thinned(history):
-    assert history.thin() is False
-    assert history.trim(1, 0) is False
+    assert history.thin() == 0
+    assert history.trim(1, 0) == 0
+
+
+def test_minutes_that_a_killed_process_left_become_quarters_before_they_are_deleted(tmp_path):
+    with closing(History(tmp_path)) as first:
+        first.write(minutes(NOON + KEEP_MINUTES + 3 * HOUR, HOUR + 1), [])
+        first.write(minutes(NOON, 90), [])  # an import that was killed
+    with closing(History(tmp_path)) as second:
+        second.thin()
+        assert sum(row[2] for row in rows(second, "quarters") if row[0] < NOON + DAY) == 90 * 60
+
+
+def test_what_a_failed_write_left_is_written_with_the_next(small_disk):
+    """All hours are in quarters, although the disk had no room when the first one was over."""
+    folder, filler = small_disk
+    with closing(History(folder)) as history:
+        history.write(minutes(NOON, HOUR), [])
+        fill(filler)
+        with pytest.raises(HistoryError):
+            history.write([minute(NOON + HOUR + at, n) for at in range(5) for n in range(16)], [])
+        filler.unlink()
+        history.write(minutes(NOON + HOUR, 6), [])
+        assert hours_of(history, "quarters") == [0]
+
+
+def test_a_clock_that_was_ahead_makes_the_present_not_old(history):
+    history.write(minutes(NOON, HOUR), [])
+    history.write(minutes(int(time.time()) // 60 + 365 * DAY, 1), [])
+    history.write(minutes(int(time.time()) // 60, 1), [])
+    history.thin()
+    assert len(rows(history, "minutes")) == 2  # those of NOON are old
 
 
 def test_the_oldest_hours_give_way_by_size(history):
     for hour in range(5):
         history.write(minutes(NOON + hour * HOUR, HOUR), [EVENT._replace(time=NOON * 60 + hour)])
-    assert history.trim(2, 1e9) is False
-    assert history.trim(2, 0) is True
+    assert history.trim(2, 1e9) == 0
+    assert history.trim(2, 0) == 2
     assert hours_of(history, "minutes") == [2, 3, 4]
     assert hours_of(history, "quarters") == [2, 3]
     assert rows(history, "events") == []
+
+
+def test_no_more_gives_way_than_must_and_never_the_newest_hour(history):
+    history.write(minutes(NOON, DAY + 2), [])
+    with closing(sqlite3.connect(history.path)) as database:
+        [(pages,)] = database.execute("PRAGMA page_count")
+    assert 0 < history.trim(24, 4096 * (pages - 10)) < 24
+    history.trim(24, 0)
+    history.trim(24, 0)
+    assert hours_of(history, "minutes") == [24]
 
 
 def test_room_that_was_given_way_is_used_again(history):
@@ -228,3 +275,32 @@ def test_a_failed_try_to_open_leaves_nothing_open(tmp_path):
         with pytest.raises(HistoryError):
             History(tmp_path)
     assert len(list(Path("/proc/self/fd").iterdir())) == len(before)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    """The bytes of a file with some hours."""
+    folder = tmp_path_factory.mktemp("sound")
+    with closing(History(folder)) as made:
+        made.write([minute(NOON + at, battery) for at in range(130) for battery in (0, 3)], [EVENT])
+    return (folder / FILE_NAME).read_bytes()
+
+
+# The first page has the names, the others the rows.
+@given(st.dictionaries(st.integers(0, 4095) | st.integers(0, 100_000), st.integers(0, 255)))
+def test_whatever_damages_the_file_nothing_but_these_errors_gets_out(sound, damages):
+    data = bytearray(sound)
+    for place, byte in damages.items():
+        data[place % len(data)] = byte
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / FILE_NAME).write_bytes(data)
+        with suppress(PastError):
+            Past(folder / FILE_NAME, lambda: NOTHING).ask(
+                Question(0, NOON * 60, (NOON + HOUR) * 60, 60)
+            )
+        with suppress(HistoryError), closing(History(folder)) as history:
+            history.write([minute(NOON + 200), minute(NOON + KEEP_MINUTES + DAY)], [EVENT])
+            history.thin(24)
+            history.trim(24, 0)
+            history.finish()

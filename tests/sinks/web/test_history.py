@@ -146,8 +146,10 @@ def test_a_wrong_time_is_named(port, name, text):
 
 def test_what_cannot_be_read_now_is_unavailable(history, port):
     history.path.unlink()
+    history.path.mkdir()
     status, _, text = ask(port, "/history")
-    assert (status, text) == (503, "history cannot be read now: unable to open database file\n")
+    assert status == 503
+    assert text.startswith("history cannot be read now: ")
 
 
 def test_head_has_no_body(port):
