@@ -126,7 +126,7 @@ class Energy:
             remember(self._lifetime, name, self._lifetime.get(name, discharged))
             remember(lifetime, name, discharged - self._lifetime[name])
         whole = _At(
-            now, _sum(each.power for each in self._batteries.values() if _recent(each, now))
+            now, _sum(each.power for each in self._batteries.values() if recent(each.time, now))
         )
         more, left_out = _between(self._bank, whole)
         self._bank = whole
@@ -153,8 +153,9 @@ def unit_hints(session: EnergySession) -> dict[str, float]:
     }
 
 
-def _recent(each: _At, now: float) -> bool:
-    return 0 <= now - each.time <= LONGEST_S
+def recent(then: float, now: float) -> bool:
+    """Whether a reading of then still holds now, or is too old or of before the clock went back."""
+    return 0 <= now - then <= LONGEST_S
 
 
 def _sum(powers: Iterable[_Power]) -> _Power:
@@ -166,7 +167,7 @@ def _between(before: _At | None, now: _At) -> tuple[Counters, bool]:
     """The energy between two moments, and whether it had to be left out."""
     if before is None:
         return NOTHING, False
-    if not _recent(before, now.time):
+    if not recent(before.time, now.time):
         return NOTHING, True
     seconds = now.time - before.time
     pairs = zip(before.power.parts(), now.power.parts(), strict=True)

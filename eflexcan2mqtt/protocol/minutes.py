@@ -11,7 +11,8 @@ from itertools import pairwise
 from operator import itemgetter, mul
 from typing import NamedTuple, TypeAlias
 
-from .energy import LONGEST_S
+from .bank import remember
+from .energy import recent
 from .reading import Reading
 
 MINUTE_S = 60
@@ -24,12 +25,14 @@ SCALES = {"soc": 10, "voltage": 100, "current": 10}
 
 _CELLS = 16
 
-_Sample: TypeAlias = tuple[int, int, int, float, float, int, int, list[int]]
+_Sample: TypeAlias = tuple[int, int, str, int, float, float, int, int, list[int]]
+_Latest: TypeAlias = tuple[int, int, float, float]
 _Totals: TypeAlias = tuple[int, float, float, float, float]
 
 # What a minute needs of a reading; the rest is done once a minute, for it is cheaper.
 _sampled = itemgetter(
-    *("time", "battery_number", "battery_soc", "battery_voltage", "battery_current"),
+    *("time", "battery_number", "battery_id"),
+    *("battery_soc", "battery_voltage", "battery_current"),
     *("min_temp", "max_temp", "cell_voltages"),
 )
 
@@ -67,7 +70,9 @@ class Minute(NamedTuple):
 class Minutes:
     """Collects cycles; a minute begins with the first cycle in it, by the times of the frames.
 
-    ``time`` is that of the latest cycle, in seconds since 1970; 0 before the first.
+    ``time`` is that of the latest cycle, in seconds since 1970; 0 before the first.  Each cycle
+    adds a sample of the bank, made of the latest recent reading of each battery, as in Energy:
+    a battery is still there if its burst is lost.  The parts of a split cycle add one sample.
     """
 
     def __init__(self) -> None:
@@ -75,22 +80,37 @@ class Minutes:
         self._minute: int | None = None
         self._batteries: defaultdict[int, list[_Sample]] = defaultdict(list)
         self._bank: list[_Totals] = []
+        self._latest: dict[str, _Latest] = {}  # by battery_id
+        self._in_sample: set[str] = set()  # whose readings came with the last sample of the bank
         self._before: dict[int, int] = {}  # the times of the last samples of the minute before
 
     def cycle(self, cycle: list[Reading]) -> list[Minute]:
         """Take a cycle that is not empty; return the minutes that are over by it."""
         samples: list[_Sample] = list(map(_sampled, cycle))
-        times, numbers, soc, volts, amps, *_ = zip(*samples, strict=True)
+        times, numbers, names, soc, volts, amps, *_ = zip(*samples, strict=True)
         time = max(times)
         minute = time // MINUTE_S
         ended = self.end() if minute != self._minute else []
         self.time, self._minute = time, minute
         for number, sample in zip(numbers, samples, strict=True):
             self._batteries[number].append(sample)
-        count = len(samples)
+        for name, *values in zip(names, soc, volts, amps, strict=True):
+            remember(self._latest, name, (time, *values))
+        self._sample_bank(time, names)
+        return ended
+
+    def _sample_bank(self, time: int, names: Sequence[str]) -> None:
+        # Two batteries with one number split a cycle; a second sample would count twice.
+        if self._bank and self._bank[-1][0] == time and self._in_sample.isdisjoint(names):
+            self._bank.pop()
+        else:
+            self._in_sample.clear()
+        self._in_sample.update(names)
+        held = [each for each in self._latest.values() if recent(each[0], time)]
+        _, soc, volts, amps = zip(*held, strict=True)
+        count = len(held)
         watts = sum(map(mul, volts, amps))
         self._bank.append((time, sum(soc) / count, sum(volts) / count, sum(amps), watts))
-        return ended
 
     def end(self) -> list[Minute]:
         """Return what was collected; there may be more of the same minute later."""
@@ -107,7 +127,7 @@ class Minutes:
 
     def _battery(self, minute: int, number: int) -> Minute:
         samples, self._batteries[number] = self._batteries[number], []
-        times, _, soc, volts, amps, colds, hots, cells = zip(*samples, strict=True)
+        times, _, _, soc, volts, amps, colds, hots, cells = zip(*samples, strict=True)
         lowest, highest = min(cells, key=min), max(cells, key=max)
         low, high = min(lowest), max(highest)
         extremes = (
@@ -146,8 +166,7 @@ class Minutes:
 
 def _seconds(times: Sequence[int]) -> int:
     """How long there were readings since the first of these; a pause counts as a second."""
-    steps = (after - before for before, after in pairwise(times))
-    return sum(step if 0 <= step <= LONGEST_S else 1 for step in steps)
+    return sum(now - then if recent(then, now) else 1 for then, now in pairwise(times))
 
 
 def packed(mv: int, battery: int, cell: int) -> int:

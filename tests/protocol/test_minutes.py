@@ -12,7 +12,12 @@ START = 1_780_315_200  # a full minute
 
 
 def reading(time, number=3, **changes):
-    return {**FULL[0], "battery_number": number, "time": time, **changes}
+    both = {"battery_number": number, "battery_id": f"BATTERY{number}"}
+    return {**FULL[0], **both, "time": time, **changes}
+
+
+def of_500_w(time, number, **changes):
+    return reading(time, number, battery_current=10.0, battery_voltage=50.0, **changes)
 
 
 def collected(cycles):
@@ -86,6 +91,61 @@ def test_the_bank_is_its_batteries_together():
     found = collected([cycle])[START // 60, BANK_NUMBER]
     assert (found.soc, found.voltage, found.current) == (605, 5050, 60)
     assert (found.power_min, found.energy_in, found.energy_out) == (500 - 204, 296, 0)
+
+
+@pytest.mark.parametrize("seconds_between", [0, 1])
+def test_two_batteries_with_one_number_do_not_halve_the_bank(seconds_between):
+    """The second of them is a cycle of its own."""
+    cycles = []
+    for at in range(START, START + 180):
+        cycles.append([of_500_w(at, number) for number in (3, 4, 5)])
+        cycles.append([of_500_w(at + seconds_between, 3, battery_id="TWIN")])
+    found = collected(cycles)[START // 60 + 1, BANK_NUMBER]
+    assert (found.power_min, found.power_max, found.current) == (2000, 2000, 400)
+    assert (found.seconds, found.energy_in) == (60, 60 * 2000)
+
+
+def test_a_split_cycle_counts_as_much_as_a_whole_one():
+    """For 10 s the bank discharges, in two parts; then it charges, in one."""
+    cycles = []
+    for at in range(START, START + 20):
+        amps = -10.0 if at < START + 10 else 10.0
+        both = [
+            reading(at, number, battery_current=amps, battery_voltage=50.0) for number in (3, 4)
+        ]
+        cycles += [both[:1], both[1:]] if amps < 0 else [both]
+    found = collected(cycles)[START // 60, BANK_NUMBER]
+    assert (found.power_min, found.power_max, found.current) == (-1000, 1000, 0)
+    assert (found.energy_in, found.energy_out) == (10 * 1000, 10 * 1000)
+
+
+def test_two_cycles_in_one_second_are_two_samples():
+    """A cycle may take a little less than a second; no extreme is lost by that."""
+    cycles = [[reading(START, battery_current=amps, battery_voltage=50.0)] for amps in (10.0, 4.0)]
+    found = collected(cycles)[START // 60, BANK_NUMBER]
+    assert (found.power_min, found.power_max, found.seconds) == (200, 500, 1)
+
+
+def test_a_battery_whose_burst_is_lost_is_still_part_of_the_bank():
+    cycles = [
+        [of_500_w(START + at, number) for number in (3, 4, 5) if number != 4 or at % 10 != 9]
+        for at in range(60)
+    ]
+    found = collected(cycles)[START // 60, BANK_NUMBER]
+    assert (found.power_min, found.power_max, found.energy_in) == (1500, 1500, 60 * 1500)
+
+
+def test_a_battery_without_a_recent_reading_is_no_part_of_the_bank():
+    cycles = [[of_500_w(START, 3), of_500_w(START, 4)]]
+    cycles += [[of_500_w(START + at, 3)] for at in range(1, 10)]
+    found = collected(cycles)[START // 60, BANK_NUMBER]
+    assert (found.power_min, found.power_max) == (500, 1000)
+    assert found.energy_in == 6 * 1000 + 4 * 500
+
+
+def test_a_reading_of_before_the_clock_went_back_is_no_part_of_the_bank():
+    found = collected([[of_500_w(START + 600, 3)], [of_500_w(START, 4)]])
+    assert found[START // 60, BANK_NUMBER].power_max == 500
 
 
 def test_the_bank_names_the_lowest_and_the_highest_cell_with_its_battery():
