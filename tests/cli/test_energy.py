@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 import urllib.request
 from itertools import pairwise
 
@@ -146,6 +147,7 @@ def runs(bridge, readers, port, count):
         so_far = len(readers.messages())
         process = bridge(port)
         readers.wait(so_far + 1)
+        time.sleep(1)  # ten minutes of the bank, so that there is energy to count
         stop(process)
         readers.wait(so_far + 2)
     return readers.messages()[-1]
