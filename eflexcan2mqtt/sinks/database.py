@@ -48,6 +48,15 @@ def inode(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def used_bytes(database: sqlite3.Connection) -> int:
+    """How much of its file a database needs; the rest is free for what comes."""
+    pages, free, size = (
+        int(database.execute(f"PRAGMA {each}").fetchone()[0])
+        for each in ("page_count", "freelist_count", "page_size")
+    )
+    return (pages - free) * size
+
+
 def is_damage(error: Exception) -> bool:
     """Whether what is in the file makes no sense, and trying again will not help."""
     # Not of a subclass, which are for other things.

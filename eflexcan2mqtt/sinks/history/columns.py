@@ -10,6 +10,7 @@ QUARTER = 15
 """Minutes in a row of the table quarters."""
 
 HOUR = 60
+"""Minutes in an hour: rows are counted in minutes."""
 
 COLUMNS = Minute._fields
 _VALUES = COLUMNS[2:]
@@ -33,7 +34,7 @@ _UPSERT = (
 )
 
 
-def _one(name: str) -> str:
+def _merged(name: str) -> str:
     """How the values of many rows become one; whole, and a number with its unit kept."""
     if name in SCALES:
         return f"CAST(ROUND(SUM(1.0 * {name} * seconds) / SUM(seconds)) AS INTEGER)"
@@ -50,7 +51,7 @@ INSERT_EVENT = "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?)"
 
 INSERT_QUARTERS = (
     f"INSERT INTO quarters ({_NAMES}) "  # noqa: S608
-    f"SELECT time / {QUARTER} * {QUARTER}, battery, {', '.join(map(_one, _VALUES))} "
+    f"SELECT time / {QUARTER} * {QUARTER}, battery, {', '.join(map(_merged, _VALUES))} "
     f"FROM minutes WHERE time >= ? AND time < ? GROUP BY battery, time / {QUARTER} "
     f"ON CONFLICT (battery, time) {_UPSERT.format(table='quarters')}"
 )
@@ -76,8 +77,8 @@ def _shown(name: str) -> str:
     if name in _SHOWN:
         return _SHOWN[name]
     if quantity in SCALES:
-        return f"{_one(name)} / {SCALES[quantity]:.1f}"
-    return _one(name)
+        return f"{_merged(name)} / {SCALES[quantity]:.1f}"
+    return _merged(name)
 
 
 _VALUES_SHOWN = f"SELECT MIN(time), {', '.join(map(_shown, POINT[1:]))} FROM "  # noqa: S608

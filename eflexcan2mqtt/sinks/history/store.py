@@ -23,6 +23,7 @@ from ..database import (
     may_be_database,
     move_away,
     remove_side_files,
+    used_bytes,
 )
 from .columns import FORMAT, HOUR, INSERT_EVENT, INSERT_MINUTE, INSERT_QUARTERS, TABLES
 
@@ -123,7 +124,9 @@ class History:
             for deleted in range(hours):
                 oldest = "SELECT MIN(time) FROM quarters WHERE battery = ?"
                 (first,) = database.execute(oldest, (BANK_NUMBER,)).fetchone()
-                if self._used() <= max_bytes or first is None or first // HOUR >= newest // HOUR:
+                if first is None or first // HOUR >= newest // HOUR:
+                    return deleted
+                if used_bytes(database) <= max_bytes:
                     return deleted
                 until = (first // HOUR + 1) * HOUR
                 for battery in range(_BATTERIES):
@@ -163,7 +166,6 @@ class History:
             database.execute("PRAGMA synchronous = FULL")
             database.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
             database.execute("PRAGMA cache_size = -500")
-            (self._page_bytes,) = database.execute("PRAGMA page_size").fetchone()
             (found,) = database.execute("PRAGMA user_version").fetchone()
             if found > FORMAT:
                 raise HistoryError(f"{self.path}: was written by a newer version")  # noqa: TRY301
@@ -193,11 +195,6 @@ class History:
         for hour in sorted(over):
             self._database.execute(INSERT_QUARTERS, (hour * HOUR, (hour + 1) * HOUR))
         return over
-
-    def _used(self) -> int:
-        (pages,) = self._database.execute("PRAGMA page_count").fetchone()
-        (free,) = self._database.execute("PRAGMA freelist_count").fetchone()
-        return (int(pages) - int(free)) * int(self._page_bytes)
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

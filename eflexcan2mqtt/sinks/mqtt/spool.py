@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ..database import inode, is_damage, may_be_database, move_away, remove_side_files
+from ..database import inode, is_damage, may_be_database, move_away, remove_side_files, used_bytes
 from .store import SpoolBrokenError, SpoolError
 
 FILE_NAME = "spool.sqlite3"
@@ -140,7 +140,6 @@ class Spool:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         database.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
-        (self._page_bytes,) = database.execute("PRAGMA page_size").fetchone()
         (found,) = database.execute("PRAGMA user_version").fetchone()
         if found > FORMAT:
             database.close()
@@ -188,14 +187,9 @@ class Spool:
         # In the order of their numbers they are in the order of their age.
         while self._delete(f"{first} AND stored < ?", keep, oldest):
             purged += 1
-        while self._used() > self._max_bytes and self._delete(first, keep):
+        while used_bytes(self._database) > self._max_bytes and self._delete(first, keep):
             purged += 1
         return purged
-
-    def _used(self) -> int:
-        (pages,) = self._database.execute("PRAGMA page_count").fetchone()
-        (free,) = self._database.execute("PRAGMA freelist_count").fetchone()
-        return (int(pages) - int(free)) * int(self._page_bytes)
 
     def _delete(self, which: str, *values: float) -> int:
         query = f"DELETE FROM arrays WHERE {which}"  # noqa: S608 (ours)
