@@ -16,6 +16,10 @@ may be the offset of the sensor."""
 
 MARK_MV = 20
 """The highest and the lowest cell are marked if they are further from the battery's median."""
+QUIET_MV = 1
+"""A cell that is no further from the median is shown without a number."""
+STRIKING_MV = 50
+"""A cell that is as far from the median is shown in full colour."""
 
 CHARGING, DISCHARGING, AT_REST = "charging", "discharging", "at rest"
 HIGHEST, LOWEST = "highest", "lowest"

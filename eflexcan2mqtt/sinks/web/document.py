@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import __version__
-from ...protocol.facts import ALARMS, HIGHEST, LOWEST, MARK_MV
+from ...protocol.facts import ALARMS, HIGHEST, LOWEST, MARK_MV, QUIET_MV, STRIKING_MV
 from ...protocol.fields import FIELDS, GROUPS, Derived, Field
 from ...protocol.limits import LIMITS
 from ...protocol.outlook import LOW_SOC
@@ -40,6 +40,8 @@ def document(settings: WebSettings, history: bool = False) -> tuple[str, str]:
         ],
         "marks": {HIGHEST: "▲", LOWEST: "▼"},
         "mark_mv": MARK_MV,
+        "quiet_mv": QUIET_MV,
+        "striking_mv": STRIKING_MV,
         "low_soc": LOW_SOC,
         "remedies": {each.kind: each.remedy for each in LIMITS},
     }

@@ -1,7 +1,5 @@
 // The list of batteries: a line and a strip of cells for each; together the strips are a matrix.
 
-const FULL_MV = 50;  // from so far away from the median on, a cell has the full colour
-const NOISE_MV = 1;  // so close to the median a cell has no number: what is normal is quiet
 const rows = new Map();  // battery_id -> its elements
 let view = "distance";
 
@@ -17,9 +15,9 @@ function extremes() {
 function showLegend([low, high]) {
   const distance = view === "distance";
   $("legend").className = view;
-  put($("legend-low"), distance ? `−${FULL_MV} mV` : number(low, 0, "mV"));
-  put($("legend-high"), distance ? `+${FULL_MV} mV` : number(high, 0, "mV"));
-  put($("legend-wide"), distance ? `no number: within ${NOISE_MV} mV of it` : "");
+  put($("legend-low"), distance ? `−${DATA.striking_mv} mV` : number(low, 0, "mV"));
+  put($("legend-high"), distance ? `+${DATA.striking_mv} mV` : number(high, 0, "mV"));
+  put($("legend-wide"), distance ? `no number: within ${DATA.quiet_mv} mV of it` : "");
   put($("legend-words"), `▼ ▲ over ${DATA.mark_mv} mV from the median`);
 }
 
@@ -65,11 +63,11 @@ function showBattery(reading, ends) {
   }
   cells.forEach((mv, place) => {
     const bar = part.bars[place], distance = Math.round(mv - fact.cell_median);
-    const background = old ? "" : view === "distance" ? shade(distance < 0 ? "low" : "high", Math.abs(distance) / FULL_MV)
+    const background = old ? "" : view === "distance" ? shade(distance < 0 ? "low" : "high", Math.abs(distance) / DATA.striking_mv)
       : shade("charge", 0.85 * (mv - ends[0]) / (ends[1] - ends[0] || 1));
     if (bar.background !== background) bar.box.style.background = bar.background = background;
     put(bar.mark, DATA.marks[fact.marked_cells[place + 1]] || "");
-    put(bar.text, view === "absolute" ? String(mv) : Math.abs(distance) <= NOISE_MV ? "" : signed(distance, 0));
+    put(bar.text, view === "absolute" ? String(mv) : Math.abs(distance) <= DATA.quiet_mv ? "" : signed(distance, 0));
   });
   const label = `cells ${Math.min(...cells)} to ${Math.max(...cells)} millivolts`;
   if (part.cells.getAttribute("aria-label") !== label) part.cells.setAttribute("aria-label", label);
