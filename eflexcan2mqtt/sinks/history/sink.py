@@ -40,6 +40,7 @@ class HistorySink(Sink):
         self._writer, self._attention, self._clock = writer, attention, clock
         self._minutes, self._events = Minutes(), Events()
         self._heard = 0.0  # when the last cycle came, by the clock
+        self._losing = False  # as it was logged
         self._thread = threading.Thread(target=writer.run, name="history", daemon=True)
         self._thread.start()
 
@@ -71,9 +72,12 @@ class HistorySink(Sink):
     def _hand_over(self, minutes: list[Minute]) -> None:
         batch = Batch(minutes, self._events.take())
         if batch.minutes or batch.events:
-            # The queue is only full if the disk hangs for hours.
-            with suppress(Full):
+            try:
                 self._writer.queue.put_nowait(batch)
+            except Full:
+                if not self._losing:
+                    log.warning("the disk does not answer for hours: history loses what comes now")
+                self._losing = True
 
 
 def started(

@@ -74,13 +74,16 @@ class Writer:
                 break
             self._minutes += batch.minutes
             self._events += batch.events
-            if self.pending:
+            if self.pending is not None:
                 self.pending = Batch(tuple(self._minutes), tuple(self._events))
             # A pipe may send faster than a bank.
             if time.monotonic() >= due or len(self._minutes) > _MOST_MINUTES // 2:
                 due = time.monotonic() + self._write_s
                 self._write()
         self._write()
+        if self._minutes or self._events:
+            lost = len(self._minutes), len(self._events)
+            log.warning("%s: lost from history: %d minutes, %d events", self._folder, *lost)
         if self._store:
             self._store.close()
 

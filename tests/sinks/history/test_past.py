@@ -136,7 +136,10 @@ def test_the_newest_events_are_shown_and_the_others_counted(history, ask):
     assert answer.events_left_out == 30
 
 
-def test_without_a_file_what_is_pending_is_all(tmp_path):
+@pytest.mark.parametrize("made", [False, True])
+def test_without_a_file_or_its_tables_what_is_pending_is_all(made, tmp_path):
+    if made:
+        (tmp_path / FILE_NAME).touch()
     past = Past(tmp_path / FILE_NAME, lambda: Batch([minute(START // 60)], []))
     assert len(past.ask(Question(0, START, START + 60, 1)).points) == 1
 

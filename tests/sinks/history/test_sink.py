@@ -13,6 +13,8 @@ from eflexcan2mqtt.protocol.findings import BankFinding
 from eflexcan2mqtt.protocol.minutes import BANK_NUMBER
 from eflexcan2mqtt.sinks.history.past import Question
 from eflexcan2mqtt.sinks.history.sink import SILENT_S, started
+from eflexcan2mqtt.sinks.history.store import FILE_NAME
+from eflexcan2mqtt.sinks.history.writer import MOST_BATCHES
 from tests.support.bank import FULL
 from tests.support.broker import wait_until
 from tests.support.history import NOON, is_open
@@ -105,3 +107,15 @@ def test_a_disk_that_hangs_holds_up_neither_the_loop_nor_a_stop(tmp_path):
     assert looped < 1.5
     assert closed < 1.5
     assert "the last minutes of history may be lost" in done.stderr
+
+
+def test_what_a_hanging_disk_has_no_room_for_is_told_once(tmp_path, caplog):
+    """The file is a pipe that nobody writes into: to open it takes for ever."""
+    os.mkfifo(tmp_path / FILE_NAME)
+    bank = Bank(tmp_path)
+    for minute in range(MOST_BATCHES + 20):
+        bank.cycle(60 * minute)
+    assert len([each for each in caplog.messages if "does not answer" in each]) == 1
+    os.close(os.open(tmp_path / FILE_NAME, os.O_WRONLY))
+    wait_until(lambda: "history is in memory" in caplog.text, "the thread")
+    assert bank.sink.close() == 0

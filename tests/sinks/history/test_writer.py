@@ -75,6 +75,23 @@ def test_a_disk_that_fails_is_told_once_and_loses_nothing(tmp_path, caplog):
     assert "works again" in caplog.text
 
 
+def test_nothing_is_shown_of_the_file_of_another_program(tmp_path):
+    with closing(History(tmp_path)):
+        with writing(tmp_path) as writer:
+            wait_until(lambda: writer.pending is None, "the lock to be seen")
+            writer.queue.put(Batch([minute()], []))
+            wait_until(writer.queue.empty, "the batch to be taken")
+            assert writer.pending is None
+        assert stored(tmp_path) == []
+
+
+def test_what_is_lost_at_the_end_is_told(tmp_path, caplog):
+    (tmp_path / FILE_NAME).mkdir()
+    with writing(tmp_path) as writer:
+        writer.queue.put(Batch([minute(), minute(NOON + 1)], [EVENT]))
+    assert f"{tmp_path}: lost from history: 2 minutes, 1 events" in caplog.messages
+
+
 def test_a_full_disk_is_told_once_and_loses_nothing(small_disk, caplog):
     folder, filler = small_disk
     with writing(folder) as writer:
