@@ -134,6 +134,7 @@ def test_a_kill_loses_seconds_and_a_stop_nothing(bridge, broker, readers, file, 
     process = bridge(broker.port)
     third = readers.wait(3)[2]
     assert values(third) == values(second)
+    time.sleep(1)  # so that there is energy to count
     stop(process)
     fourth = readers.wait(4)[3]
     assert fourth["bank"]["energy_in"] > third["bank"]["energy_in"]
