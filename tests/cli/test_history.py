@@ -54,11 +54,11 @@ def asked(port):
     return asked
 
 
-def minutes(tmp_path, table="minutes"):
-    """How many of the bank are on the disk."""
-    query = f"SELECT COUNT(*) FROM {table} WHERE battery = ?"
+def minutes(tmp_path, table="minutes", before=2**62):
+    """How many of the bank are on the disk, of times before one in seconds since 1970."""
+    query = f"SELECT COUNT(*) FROM {table} WHERE battery = ? AND time < ?"
     with closing(sqlite3.connect(tmp_path / "kept" / "history.db")) as database:
-        return database.execute(query, (BANK_NUMBER,)).fetchone()[0]
+        return database.execute(query, (BANK_NUMBER, before // 60)).fetchone()[0]
 
 
 def test_what_was_is_there_after_the_next_start(start, ini, asked, tmp_path):
@@ -155,4 +155,6 @@ def test_recordings_are_imported_while_the_program_is_stopped(start, run, ini, a
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith(", 6 minutes of batteries and bank\n")
     assert minutes(tmp_path) == before
-    assert minutes(tmp_path, "quarters") == 1  # it is from 2024
+    imported_until = START + 86_400  # it is from 2024; the service has its own hours
+    assert minutes(tmp_path, before=imported_until) == 0
+    assert minutes(tmp_path, "quarters", before=imported_until) == 1

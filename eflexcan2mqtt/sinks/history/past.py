@@ -120,11 +120,10 @@ class Past:
         firsts = [each for each in (first_minute, first_quarter, first_pending) if each is not None]
         start, end = question.start // MINUTE_S, -(-question.end // MINUTE_S)
         step = max(-(-(end - start) // question.points), 1)
-        thinned = first_quarter is not None and first_quarter < (first_minute or end)
+        first_kept = end if first_minute is None else first_minute
+        thinned = first_quarter is not None and first_quarter < first_kept // QUARTER * QUARTER
         split = 0
-        if last_quarter is not None and (
-            step >= QUARTER or (thinned and start < (first_minute or end))
-        ):
+        if last_quarter is not None and (step >= QUARTER or (thinned and start < first_kept)):
             step = max(-(-step // QUARTER), 1) * QUARTER
             split = last_quarter + QUARTER
         points = []

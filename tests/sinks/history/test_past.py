@@ -118,6 +118,14 @@ def test_a_question_from_before_the_beginning_has_short_steps(history, ask):
     assert (answer.step, times(answer)) == (60, list(range(60)))
 
 
+def test_a_beginning_within_a_quarter_is_not_what_is_left_of_old_minutes(history, ask):
+    """The quarter of the first minutes begins before them."""
+    history.write(minutes(NOON + 5, HOUR), [])
+    history.write(minutes(NOON + HOUR + 5, HOUR), [])
+    answer = ask(3 * HOUR, begin=-HOUR)
+    assert (answer.step, len(answer.points)) == (60, 115)
+
+
 def test_events_are_those_of_the_battery_and_for_the_bank_all(history, ask):
     of_bank = HistoryEvent(START + 1, 0, "attention", 1, "Batteries 1 and 2 are apart")
     other = EVENT._replace(time=START + 2, battery=4)
