@@ -107,8 +107,9 @@ def begin(kill, bridge, broker, random):
                 time.sleep(0.3)
             broker.kill()
         case "program", how:
+            wait_until(bridge.has_read, "the program to read all")
             if how == "stopped":
-                time.sleep(0.2)  # it has read all, and may lose nothing
+                time.sleep(1)  # it has handed on what it has read, and may lose nothing
                 bridge.stop()
             else:
                 time.sleep(random.uniform(0, 0.1))

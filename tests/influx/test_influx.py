@@ -83,7 +83,7 @@ def filled(tmp_path_factory, hour, influx):
     """The database when the hour is through; broker and database were restarted meanwhile."""
     folder = tmp_path_factory.mktemp("way")
     settings = (
-        *("allow_anonymous true", "max_queued_messages 0"),
+        *("allow_anonymous true", "max_queued_messages 0", "log_type all"),
         *("persistence true", f"persistence_location {folder}/"),
     )
     broker = Broker(folder, *settings).start()
@@ -92,8 +92,7 @@ def filled(tmp_path_factory, hour, influx):
     ini = mqtt_ini(folder, broker.port, fields="extended")
     try:
         red.start()
-        wait_until(lambda: "Connected to broker" in red.log.read_text(), "Node-RED's connection")
-        time.sleep(1)  # its subscription
+        wait_until(lambda: "Sending SUBACK" in broker.log.read_text(), "Node-RED's subscription")
         begun = time.monotonic()
         command = [sys.executable, MAIN, "-c", ini, "--input", hour.log, "--speed", SPEED]
         sender = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)

@@ -32,7 +32,7 @@ def test_a_recording_runs_through_each_piped_output(run, name):
 def fetch(port, path):
     """What the page answers, or None while it is not there."""
     with suppress(OSError):
-        return urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5).read()
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20).read()
     return None
 
 
@@ -42,9 +42,14 @@ def test_the_page_needs_no_broker_and_shows_every_field(start, tmp_path, source)
     port = free_port()
     (tmp_path / "x.ini").write_text(f"[web]\nlisten = 127.0.0.1:{port}\n")
     process = start("-c", "x.ini", "--output", "web", "--input", *source)
-    wait_until(lambda: json.loads(fetch(port, "/batteries.json") or b"[]"), "an array")
-    [first, *_] = json.loads(fetch(port, "/batteries.json"))
-    assert list(first) == [each.key for each in shown(EXPERIMENTAL)]
+    arrays = [[]]
+
+    def arrived():
+        arrays.append(json.loads(fetch(port, "/batteries.json") or b"[]"))
+        return arrays[-1]
+
+    wait_until(arrived, "an array")
+    assert list(arrays[-1][0]) == [each.key for each in shown(EXPERIMENTAL)]
     health = json.loads(health_of(port))
     assert "broker" not in health
     assert process.poll() is None
@@ -55,7 +60,7 @@ def test_the_page_needs_no_broker_and_shows_every_field(start, tmp_path, source)
 def health_of(port):
     """The health, also where it is bad."""
     try:
-        return urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5).read()
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=20).read()
     except urllib.error.HTTPError as error:
         return error.read()
 

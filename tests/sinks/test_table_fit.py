@@ -193,7 +193,7 @@ def test_the_bank_is_one_line_that_drops_words_from_its_end(columns, parts, resi
 def printed(width, cycle, findings=()):
     """The lines in a file, which has room for all of them."""
     text = io.StringIO()
-    table = Table(text, attention=lambda: findings)
+    table = Table(text, lambda: 0.0, attention=lambda: findings)
     table.console.width = width
     table.publish(cycle)
     return text.getvalue().splitlines()

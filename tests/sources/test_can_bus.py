@@ -18,6 +18,7 @@ from eflexcan2mqtt.sources.messages import is_ours, reason
 from eflexcan2mqtt.sources.opening import ImpossibleError
 from tests.support.adapters import SerialAdapter
 from tests.support.bank import sent
+from tests.support.broker import wait_until
 
 FRAME = sent(1)[0]
 
@@ -57,24 +58,40 @@ def message(can_id=FRAME[0], data=FRAME[1], **options):
     )
 
 
-def later(*calls, after=0.3):
-    """Make calls from another thread, once the source is waiting."""
+def ours_on(channel, peer):
+    """The queue behind our end of a virtual bus, once it is open."""
 
-    def work():
-        time.sleep(after)
-        for call in calls:
-            call()
+    def ours():
+        ends = list(can.interfaces.virtual.channels.get(channel, []))
+        return [each for each in ends if each is not peer.queue]
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    return thread
+    wait_until(ours, "our end of the bus")
+    return ours()[0]
 
 
-def test_frames_of_the_bus_arrive_with_the_time_of_their_arrival(peer, source):
-    thread = later(lambda: [peer.send(message(*frame[:2])) for frame in sent(1)])
+@pytest.fixture
+def sends(channel, peer):
+    """Has the other end send from another thread, once ours is open."""
+    threads = []
+
+    def sends(*messages):
+        def work():
+            ours_on(channel, peer)
+            for each in messages:
+                peer.send(each)
+
+        threads.append(threading.Thread(target=work))
+        threads[-1].start()
+
+    yield sends
+    for each in threads:
+        each.join()
+
+
+def test_frames_of_the_bus_arrive_with_the_time_of_their_arrival(sends, source):
     before = time.time()
+    sends(*(message(*frame[:2]) for frame in sent(1)))
     found = [first_of(source) for _ in range(18)]
-    thread.join()
     assert [each[:2] for each in found] == [each[:2] for each in sent(1)]
     for _, data, stamp in found:
         assert isinstance(data, bytes)
@@ -92,14 +109,10 @@ NOT_OURS = [
 ]
 
 
-def test_only_data_frames_of_batteries_pass(peer, source):
+def test_only_data_frames_of_batteries_pass(sends, source):
     """No extended, remote, error or short frame, no CAN FD, and no other id."""
-    thread = later(
-        lambda: [peer.send(each) for each in NOT_OURS],
-        lambda: peer.send(message()),
-    )
+    sends(*NOT_OURS, message())
     assert first_of(source)[:2] == FRAME[:2]
-    thread.join()
 
 
 @pytest.mark.parametrize("foreign", NOT_OURS[:7], ids=str)
@@ -115,9 +128,8 @@ def test_each_second_without_a_battery_is_a_tick_and_three_are_told(peer, source
     begun = time.monotonic()
     assert [next(source) for _ in range(4)] == [Silence.SECOND] * 4
     assert 4 <= time.monotonic() - begun < 8
-    thread = later(lambda: peer.send(message()))
+    peer.send(message())
     assert first_of(source)[:2] == FRAME[:2]
-    thread.join()
     name = caplog.messages[0].removesuffix(": open")
     assert caplog.messages == [
         f"{name}: open",
@@ -137,27 +149,16 @@ def test_a_missing_interface_is_said_once_and_tried_again(caplog):
     source.close()
 
 
-def ours_on(channel, peer):
-    """The queue behind our end of a virtual bus, once it is open."""
-    while True:
-        for each in list(can.interfaces.virtual.channels.get(channel, [])):
-            if each is not peer.queue:
-                return each
-        time.sleep(0.01)
-
-
-def test_a_bus_that_breaks_is_opened_again(channel, peer, caplog):
+def test_a_bus_that_breaks_is_opened_again(channel, peer, sends, caplog):
     """python-can says that the bus failed: closed, waited, opened; said once each way."""
     caplog.set_level(logging.INFO)
     source = iter(CanBus(Can(interface="virtual", channel=channel)))
-    thread = later(lambda: peer.send(message()))
+    sends(message())
     assert first_of(source)[:2] == FRAME[:2]
-    thread.join()
     ours_on(channel, peer).put(Broken())
     assert next(source) is Silence.SECOND
-    thread = later(lambda: peer.send(message()))
+    sends(message())
     assert first_of(source)[:2] == FRAME[:2]
-    thread.join()
     assert caplog.messages == [
         f"{channel}: open",
         f"{channel}: Network is down; retrying until it works",
@@ -235,15 +236,14 @@ def test_a_bit_rate_that_an_adapter_does_not_have_can_never_work():
             next(iter(CanBus(config)))
 
 
-def test_files_and_variables_of_python_can_are_ignored(monkeypatch, tmp_path, channel, peer):
+def test_files_and_variables_of_python_can_are_ignored(monkeypatch, tmp_path, channel, sends):
     """The INI is the one place that says which bus is read."""
     (tmp_path / ".can").write_text("[default]\ninterface = kvaser\nrx_queue_size = 1\n")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("CAN_CONFIG", '{"preserve_timestamps": "no", "receive": 1}')
     source = CanBus(Can(interface="virtual", channel=channel)).opened()
-    thread = later(lambda: [peer.send(message(*frame[:2])) for frame in sent(1)])
+    sends(*(message(*frame[:2]) for frame in sent(1)))
     assert len([first_of(source) for _ in range(18)]) == 18
-    thread.join()
     source.close()
 
 

@@ -197,10 +197,10 @@ def test_a_line_that_was_cut_for_its_length_is_damaged():
 
 def test_a_line_of_blanks_takes_no_time():
     """No regular expression goes through it again and again."""
-    begun = time.monotonic()
+    begun = time.process_time()
     for _ in range(50):
         read("  can0  101   [8]" + " " * (LONGEST - 20) + "x\n")
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 @given(st.binary(max_size=3000))

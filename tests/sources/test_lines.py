@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from codecs import BOM_UTF8
 
@@ -64,19 +63,17 @@ def test_a_byte_order_mark_is_no_part_of_a_line(path, after):
 def test_a_pipe_gives_none_for_each_second_without_a_line(path):
     fifo = str(path) + ".fifo"
     os.mkfifo(fifo)
-
-    def write():
-        with open(fifo, "wb", buffering=0) as file:  # noqa: PTH123
-            file.write(b"one\ntw")
-            time.sleep(2.5)
-            file.write(b"o\n")
-
-    thread = threading.Thread(target=write)
-    thread.start()
+    writer = os.open(fifo, os.O_RDWR)  # with O_WRONLY it would wait for a reader
+    os.write(writer, b"one\ntw")
     lines = Lines(fifo)
     assert lines.live
-    assert list(lines) == [b"one", None, None, b"two"]
-    thread.join()
+    read = iter(lines)
+    begun = time.monotonic()
+    assert [next(read) for _ in range(3)] == [b"one", None, None]
+    assert time.monotonic() - begun >= 2
+    os.write(writer, b"o\n")
+    os.close(writer)
+    assert list(read) == [b"two"]
 
 
 def test_a_missing_file_is_an_error_with_its_name():

@@ -10,6 +10,9 @@ from eflexcan2mqtt.protocol.blocks import Silence
 from eflexcan2mqtt.sources import pace
 from eflexcan2mqtt.sources.pace import Paced
 
+LONGEST_S = 20.0
+"""Of what takes less than a second on a machine that is not busy."""
+
 
 def frames(*times):
     return [(0x101, b"", each) for each in times]
@@ -28,16 +31,16 @@ def test_speed_is_a_factor(speed, seconds):
 
 
 def test_speed_zero_waits_for_nothing():
-    assert took(Paced(frames(0.5, 1e9), 0)) < 2
+    assert took(Paced(frames(0.5, 1e9), 0)) < LONGEST_S
 
 
 def test_a_clock_set_back_is_not_waited_for():
-    assert took(Paced(frames(1e9, 5.0, 5.1), 1)) < 2
+    assert took(Paced(frames(1e9, 5.0, 5.1), 1)) < LONGEST_S
 
 
 def test_a_clock_set_forward_is_waited_for_no_longer_than_the_bound(monkeypatch):
     monkeypatch.setattr(pace, "LONGEST_WAIT_S", 0.2)
-    assert 0.2 <= took(Paced(frames(5.0, 1e9), 1)) < 2
+    assert 0.2 <= took(Paced(frames(5.0, 1e9), 1)) < LONGEST_S
 
 
 def test_silence_passes_through_and_time_is_the_newest_frames():

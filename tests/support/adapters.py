@@ -79,7 +79,7 @@ class Socketcand:
 
     def wait_until_open(self) -> None:
         """Until a client listens."""
-        assert self._opened.wait(20)
+        assert self._opened.wait(60)
 
     def send(self, frames: Iterable[Frame]) -> None:
         assert self._client

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import signal
 import subprocess
 import sys
 import tempfile
@@ -49,6 +50,8 @@ def demo(folder: Path, seconds: float | None, faults: str = "") -> int:
             stderr=log if sys.stdout.isatty() else None,  # not in the midst of the table
         )
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the bridge hears it, too, and all ends with it
+
     def end() -> None:
         """Stop the bridge in time, and the subscriber when it has heard the last of it."""
         try:
@@ -65,13 +68,7 @@ def demo(folder: Path, seconds: float | None, faults: str = "") -> int:
     ender.start()
     show, close = shown(f"the page: http://{page}    Ctrl-C ends")
     arrays = 0
-    while True:
-        try:
-            line = subscriber.stdout.readline() if subscriber.stdout else ""
-        except KeyboardInterrupt:
-            continue  # the bridge has heard it, too
-        if not line:
-            break
+    for line in subscriber.stdout or ():
         arrays += line.startswith(f"{TOPIC} [")
         show(line)
         if line == f"{TOPIC}/status offline\n":

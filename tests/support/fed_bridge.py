@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -67,6 +69,12 @@ class FedBridge:
             self.fed += 1
             self._due += simulator.CYCLE_S / PACE
             time.sleep(max(0.0, self._due - time.monotonic()))
+
+    def has_read(self) -> bool:
+        """Whether the program has read all that it was given."""
+        assert self.process.stdin
+        waiting = fcntl.ioctl(self.process.stdin, termios.FIONREAD, bytes(4))
+        return not any(waiting)
 
     def expected(self) -> list[bytes]:
         """The arrays of what it was given, one for each cycle."""

@@ -17,7 +17,8 @@ from tests.support.broker import free_port, wait_until
 CHROMIUM = "/usr/bin/chromium"
 PHONE = {"width": 390, "height": 844}
 WALL = {"width": 1920, "height": 1080}
-SOON_S = 40.0
+SOON_S = 120.0
+SETTLE_S = 10.0
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 PICTURES = Path(os.environ.get("EFLEX_SCREENSHOTS") or Path(__file__).parent / "pictures")
@@ -106,9 +107,14 @@ def battery(page, number):
 
 
 def fits(page):
-    """Whether nothing reaches beyond the right edge."""
+    """Whether nothing reaches beyond the right edge; the charts follow the width a moment later."""
     width = "document.documentElement"
-    return page.evaluate(f"{width}.scrollWidth <= {width}.clientWidth")
+    deadline = time.monotonic() + SETTLE_S
+    while not (found := page.evaluate(f"{width}.scrollWidth <= {width}.clientWidth")):
+        if time.monotonic() > deadline:
+            break
+        page.wait_for_timeout(100)
+    return found
 
 
 def picture(page, name, full=False):

@@ -48,7 +48,8 @@ def scraped(tmp_path_factory):
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until(lambda: ask(url, "query", "up") == [1.0], "the first scrape")
-        wait_until(lambda: ask(url, "query", "eflex_battery_soc_ratio"), "the first battery")
+        each = "eflex_battery_soc_ratio"
+        wait_until(lambda: len(ask(url, "query", each)) == BATTERIES, "the batteries")
         yield SimpleNamespace(url=url, fed=fed, said=readings(), page=f"http://127.0.0.1:{page}")
     finally:
         process.terminate()
@@ -70,8 +71,10 @@ def ask(url, what, query=""):
 
 def firing(scraped):
     """The alerts that fire, in words."""
-    alerts = ask(scraped.url, "alerts")["alerts"]
-    return {each["annotations"]["summary"] for each in alerts if each["state"] == "firing"}
+    alerts = ask(scraped.url, "alerts") or {"alerts": []}
+    return {
+        each["annotations"]["summary"] for each in alerts["alerts"] if each["state"] == "firing"
+    }
 
 
 def test_the_values_are_those_of_the_batteries(scraped):

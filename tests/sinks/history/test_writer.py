@@ -11,7 +11,7 @@ from eflexcan2mqtt.protocol.events import HistoryEvent
 from eflexcan2mqtt.sinks.history.allowance import Allowance
 from eflexcan2mqtt.sinks.history.store import FILE_NAME, KEEP_MINUTES, History
 from eflexcan2mqtt.sinks.history.writer import NOTHING, Batch, Writer
-from tests.support.broker import wait_until
+from tests.support.broker import LONGEST_WAIT_S, wait_until
 from tests.support.faults import seen
 from tests.support.history import NOON, is_open, minute, minutes
 from tests.support.small_disk import fill
@@ -30,7 +30,7 @@ def writing(folder, max_mb=200.0, write_s=0.05, allowance=None):
         yield writer
     finally:
         writer.queue.put(None)
-        thread.join(10)
+        thread.join(LONGEST_WAIT_S)
         assert not thread.is_alive()
 
 
