@@ -134,7 +134,7 @@ def start(command, tmp_path):
 def run(command, tmp_path):
     """The program to its end, in an empty folder."""
 
-    def run(*arguments, timeout=30, **options):
+    def run(*arguments, timeout=120, **options):
         done = subprocess.run(
             [*command, *map(str, arguments)],
             cwd=tmp_path,

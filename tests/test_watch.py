@@ -118,10 +118,8 @@ def test_page_metrics_health_and_systemd_have_the_list(start, record, tmp_path, 
         manager.settimeout(20)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         start("-c", ini, "--input", log, "--output", "web", "--speed", "0")
-        status = ""
-        while NEEDS.split()[1] not in status:
-            status = manager.recv(4096).decode()
-    assert "; attention: Battery 1: alarm level 1, alarm word 0x0001, and 1 more" in status
+        both = "; attention: Battery 1: alarm level 1, alarm word 0x0001, and 1 more"
+        wait_until(lambda: both in manager.recv(4096).decode(), both)
     page = f"http://127.0.0.1:{port}"
     wait_until(lambda: "sentence" in text_of(f"{page}/health"))
     attention = json.loads(text_of(f"{page}/health"))["attention"]

@@ -91,7 +91,8 @@ def _forget_file(folder: Path | None) -> Finding:
 def _clear(broker: Conversation, messages: list[Message], arrays: str) -> set[str]:
     """Send the messages, and listen to what is kept after them; the topics where they came back.
 
-    A running bridge is heard by its ``arrays``: values for Home Assistant come more seldom.
+    A running bridge is heard by its ``arrays``: values for Home Assistant come more seldom.  What
+    is kept is asked for only then: who sends a message again needs a moment for it.
     """
     topics = {message.topic for message in messages}
 
@@ -103,9 +104,10 @@ def _clear(broker: Conversation, messages: list[Message], arrays: str) -> set[st
     broker.wait_until(lambda: cleared() == topics, READ_BACK_S)
     found = cleared()
     broker.received.clear()
-    broker.subscribe(*topics)
     with suppress(DeniedError):
         broker.subscribe(arrays)
+    broker.wait_until(lambda: False, READ_BACK_S)
+    broker.subscribe(*topics)
     broker.wait_until(lambda: False, READ_BACK_S)
     return found
 

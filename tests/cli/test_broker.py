@@ -20,7 +20,7 @@ def test_a_log_reaches_the_broker_byte_for_byte_and_it_ends_well(run, broker, su
     expected = (CAPTURES / "lost_frames.json").read_bytes().splitlines()
     wait_until(lambda: len(subscriber.payloads()) == 3)
     assert subscriber.payloads() == expected
-    assert subscriber.statuses() == [b"online", b"offline"]
+    wait_until(lambda: subscriber.statuses() == [b"online", b"offline"])
 
 
 def test_a_log_waits_for_a_broker_where_a_bus_would_drop_the_oldest(
@@ -38,7 +38,7 @@ def test_a_log_waits_for_a_broker_where_a_bus_would_drop_the_oldest(
     time.sleep(1)
     network.up()
     wait_until(lambda: len(subscriber.payloads()) == 2000)
-    assert process.wait(timeout=10) == 0
+    assert process.wait(timeout=60) == 0
     times = [json.loads(each)[0]["time"] for each in subscriber.payloads()]
     assert times == sorted(times)
     assert times[-1] - times[0] > 2000
@@ -62,20 +62,30 @@ def test_a_pipe_that_falls_silent_ends_its_cycle(start):
     process.stdin.flush()
     begun = time.monotonic()
     assert len(json.loads(process.stdout.readline())) == 1
-    assert 2 < time.monotonic() - begun < 10
+    assert 2 < time.monotonic() - begun < 60
 
 
 def test_a_stop_publishes_the_open_cycle_and_says_offline(start, broker, subscribe, tmp_path):
     subscriber = subscribe(broker.port)
     process = start("-c", mqtt_ini(tmp_path, broker.port), "--input", "-", stdin=subprocess.PIPE)
     wait_until(subscriber.statuses)
-    process.stdin.write("".join(candump_line(frame) for frame in sent(1)))
+    # What the pipe takes at once is read at once: when the first cycle is there, the second is.
+    frames = sent(1) + sent(2) + sent(1)
+    process.stdin.write("".join(map(candump_line, frames)))
     process.stdin.flush()
-    time.sleep(0.5)
-    assert subscriber.payloads() == []
+    wait_until(subscriber.payloads, "the first cycle")
+    assert numbers(subscriber) == [[1, 2]]
     assert stop(process) < STOP_S
     wait_until(lambda: subscriber.statuses() == [b"online", b"offline"])
-    assert len(subscriber.payloads()) == 1
+    subscriber.catch_up()
+    assert numbers(subscriber) == [[1, 2], [1]]
+
+
+def numbers(subscriber):
+    """The batteries of each array."""
+    return [
+        [each["battery_number"] for each in json.loads(array)] for array in subscriber.payloads()
+    ]
 
 
 def test_a_kill_leaves_the_last_will(start, broker, subscribe, tmp_path):
@@ -102,7 +112,7 @@ def test_the_death_of_a_thread_ends_the_process_with_a_failure(broker, tmp_path)
         env={**os.environ, "PYTHONPATH": str(MAIN.parent)},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 1
@@ -124,6 +134,6 @@ def test_the_end_of_the_input_waits_until_the_whole_spool_has_arrived(
     process.stdin = None
     time.sleep(0.5)
     network.up()
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
     wait_until(lambda: len(subscriber.payloads()) == 189)
     assert "not delivered" not in process.stderr.read()

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import time
 import urllib.request
 from itertools import pairwise
 
@@ -51,6 +50,11 @@ class Readers:
             if topic == TOPIC and payload and not retained
         ]
         return [each for each in self._before + live if each != self.foreign]
+
+    def wait_for_energy(self):
+        """Until the bank has been heard for minutes, so that there is energy to count."""
+        so_far = len(self._subscriber.payloads())
+        wait_until(lambda: len(self._subscriber.payloads()) > so_far + 200, "arrays")
 
     def wait(self, count):
         wait_until(lambda: len(self.messages()) >= count, f"{count} messages")
@@ -134,7 +138,7 @@ def test_a_kill_loses_seconds_and_a_stop_nothing(bridge, broker, readers, file, 
     process = bridge(broker.port)
     third = readers.wait(3)[2]
     assert values(third) == values(second)
-    time.sleep(1)  # so that there is energy to count
+    readers.wait_for_energy()
     stop(process)
     fourth = readers.wait(4)[3]
     assert fourth["bank"]["energy_in"] > third["bank"]["energy_in"]
@@ -148,7 +152,7 @@ def runs(bridge, readers, port, count):
         so_far = len(readers.messages())
         process = bridge(port)
         readers.wait(so_far + 1)
-        time.sleep(1)  # ten minutes of the bank, so that there is energy to count
+        readers.wait_for_energy()
         stop(process)
         readers.wait(so_far + 2)
     return readers.messages()[-1]
@@ -273,6 +277,7 @@ def test_a_recording_is_not_counted_again(run, bridge, broker, readers, subscrib
     done = run("-c", mqtt_ini(tmp_path, broker.port), "--input", recording, "--speed", "0")
     assert done.returncode == 0
     wait_until(lambda: len(subscriber.payloads()) == int(60 / STEP_S))
+    subscriber.catch_up()
     assert len(subscriber.payloads(TOPIC)) == 1  # the retained one
 
 

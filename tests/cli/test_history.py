@@ -16,7 +16,7 @@ from eflexcan2mqtt.protocol.minutes import BANK_NUMBER
 from tests.support.bank import START, candump_line, sent
 from tests.support.broker import free_port, wait_until
 from tests.support.faults import seen
-from tests.support.program import LOG, reads, stop
+from tests.support.program import LOG, STOP_S, reads, stop
 
 FAST = ("--input", "simulator:2", "--output", "web", "--speed", "60")
 
@@ -48,7 +48,7 @@ def asked(port):
         now = time.time()
         url = f"http://127.0.0.1:{port}/history?from={now - 600}&to={now + 3600}"
         request = urllib.request.Request(url, headers=headers)
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
     return asked
@@ -66,7 +66,7 @@ def test_what_was_is_there_after_the_next_start(start, ini, asked, tmp_path):
     reads(process.stderr, "serving the page")
     wait_until(lambda: len(asked()["time"]) >= 3, "minutes on the page before they are written")
     assert minutes(tmp_path) == 0
-    assert stop(process) < 3
+    assert stop(process) < STOP_S
     kept = minutes(tmp_path)
     assert kept >= 3
     again = start("-c", ini(), "--input", "simulator:2", "--output", "web")
@@ -146,6 +146,7 @@ def test_recordings_are_imported_while_the_program_is_stopped(start, run, ini, a
     recording.write_text("".join(map(candump_line, frames)))
     process = start("-c", ini(), *FAST)
     reads(process.stderr, "serving the page")
+    wait_until(lambda: asked()["time"], "history, which is written from then on")
     refused = run("import-history", "-c", ini(), recording)
     assert refused.returncode == 1
     seen("import-history: the service is running", refused.stderr)

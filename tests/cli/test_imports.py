@@ -78,14 +78,14 @@ def loaded(folder, *arguments, ini=""):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    late = threading.Timer(20, process.kill)
+    late = threading.Timer(60, process.kill)
     late.start()
     process.stdout.readline()  # what it is going to do
     process.stdout.readline()
     late.cancel()
     if LOG not in arguments and "--input" in arguments:
         process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     found = json.loads((folder / "modules.json").read_text())
     modules = {name.removeprefix("eflexcan2mqtt.") for name in found}
     rooms = {name for name in modules if name.startswith(("sources.", "sinks."))}

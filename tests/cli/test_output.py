@@ -55,22 +55,19 @@ def test_the_ini_of_the_current_folder_is_the_default(run, tmp_path):
 
 def test_the_simulator_prints_arrays_at_the_pace_of_a_bank(start):
     process = start("--input", "simulator:3", "--output", "json")
-    arrays, times = [], []
-    for _ in range(3):
-        arrays.append(json.loads(process.stdout.readline()))
-        times.append(time.monotonic())
-    assert [len(array) for array in arrays] == [3, 3, 3]
-    assert 1.5 < times[2] - times[0] < 4
+    for _ in range(4):
+        array = json.loads(process.stdout.readline())
+        assert len(array) == 3
+        # Not before its time, however late it is read; a third one would be two seconds early.
+        assert 0 < time.time() - array[0]["time"] < 20
     assert stop(process) < STOP_S
     assert process.returncode == 0
 
 
 def test_speed_zero_simulates_without_waiting(start):
     process = start("--input", "simulator:1", "--output", "json", "--speed", "0")
-    begun = time.monotonic()
     for _ in range(60):
         last = json.loads(process.stdout.readline())
-    assert time.monotonic() - begun < 10
     assert last[0]["time"] - time.time() > 40
 
 

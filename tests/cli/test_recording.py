@@ -213,16 +213,14 @@ def test_a_pipe_is_not_paced_by_its_times(tmp_path, log):
     later = [(can_id, data, now + 31_536_000) for can_id, data, now in FRAMES[half:]]
     path = log(lines=map(candump_line, [*FRAMES[:half], *later]))
     command = shlex.join([sys.executable, str(MAIN), "--input", "-"])
-    begun = time.monotonic()
     done = subprocess.run(
         ["bash", "-c", f"cat {path} | {command} --output table"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=30,  # of the year that a pace would wait for
         check=True,
     )
-    assert time.monotonic() - begun < 10
     assert f"frames: {len(FRAMES)}" in done.stderr
 
 

@@ -19,7 +19,7 @@ from tests.support.faults import seen
 from tests.support.program import STOP_S, mqtt_ini, stop
 
 ANYBODY = "allow_anonymous true"
-LIMIT_S = 12.0
+LIMIT_S = 40.0
 """For the program and its check, on a busy machine."""
 
 versions = pytest.mark.parametrize("version", ["auto", "3.1.1"])
@@ -93,9 +93,7 @@ def answering(packet):
 
 def kept(subscribe, port):
     """What a broker still keeps."""
-    late = subscribe(port, "#")
-    time.sleep(0.3)
-    return late.messages
+    return subscribe(port, "#").kept()
 
 
 @versions
@@ -109,6 +107,7 @@ def test_all_that_the_daemon_sends_comes_back_and_nothing_is_left(
         f"an array of 15 batteries (6802 bytes) came back with MQTT {spoken}"
     )
     assert check(broker.port, version=version) == (said, 0)
+    subscriber.catch_up()
     own = [message for message in subscriber.messages if message[0] == "eflexbatteries"]
     assert own == [("eflexbatteries", b"[]", False)] * (spoken == "5")
     topics = {topic for topic, _, _ in subscriber.messages} - {"eflexbatteries"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 
 import paho.mqtt.client as paho
 import paho.mqtt.publish as single
@@ -57,9 +56,7 @@ def test_what_was_kept_is_gone(forget, keeping, subscribe, version):
     said, status = forget(broker.port, version=version)
     assert said == f"127.0.0.1:{broker.port}: forgot {SERIAL}: cleared {CONFIG} and {STATE}\n"
     assert status == 0
-    late = subscribe(broker.port, "#")
-    time.sleep(0.3)
-    assert late.messages == []
+    assert subscribe(broker.port, "#").kept() == []
 
 
 def test_a_battery_of_which_nothing_is_kept_is_forgotten(forget, broker):
@@ -109,7 +106,7 @@ def test_a_description_that_comes_again_is_told(forget, keeping):
     stubborn.connect("127.0.0.1", broker.port)
     stubborn.loop_start()
     try:
-        assert subscribed.wait(10)
+        assert subscribed.wait(60)
         said, status = forget(broker.port)
     finally:
         stubborn.disconnect()
@@ -164,9 +161,7 @@ def test_the_counters_of_energy_are_cleared_at_the_broker_and_on_the_disk(
         f"127.0.0.1:{broker.port}: forgot energy: cleared {ENERGY}\n{counters}: removed\n"
     )
     assert status == 0
-    late = subscribe(broker.port, "#")
-    time.sleep(0.3)
-    assert late.messages == []
+    assert subscribe(broker.port, "#").kept() == []
     said, status = forget_energy(broker.port, counters.parent)
     assert said.endswith(f"{counters}: there is no such file\n")
     assert status == 0
@@ -186,16 +181,19 @@ def test_while_the_bridge_runs_the_counters_are_left_alone(
 
 
 def test_after_it_a_bridge_begins_at_0(forget_energy, broker, start, subscribe, tmp_path):
-    subscriber, folder = subscribe(broker.port), tmp_path / "kept"
+    # Not the arrays, which are more than mosquitto keeps for a reader that is behind.
+    subscriber, folder = subscribe(broker.port, f"{ENERGY}/#"), tmp_path / "kept"
     ini = tmp_path / "bridge.ini"
 
     def run_bridge():
+        subscriber.catch_up()
         messages = subscriber.payloads(ENERGY)
         text = mqtt_ini(tmp_path, broker.port).read_text()
         ini.write_text(f"{text}[storage]\ndirectory = {folder}\n")
         process = start("-c", ini, "--input", "simulator:1", "--speed", "600")
         wait_until(lambda: len(subscriber.payloads(ENERGY)) > len(messages) + 1)
         stop(process)
+        subscriber.catch_up()
         return [json.loads(each) for each in subscriber.payloads(ENERGY)[len(messages) :]]
 
     assert run_bridge()[-1]["bank"]["energy_in"] > 0

@@ -54,7 +54,7 @@ class TestLeaking:
         process = start("-c", ini, "--input", "simulator:2", stdin=subprocess.PIPE)
         for _ in range(2):
             reads(process.stderr, "memory after publishing")
-        _, errors = process.communicate("\n", timeout=30)
+        _, errors = process.communicate("\n", timeout=60)
         assert process.returncode == 1
         assert errors.count("CRITICAL") == 1
         seen("the program takes too much memory", errors)
@@ -67,6 +67,6 @@ class TestLeaking:
     def test_without_a_broker_it_ends_as_well(self, start):
         process = start("--input", "simulator:2", "--output", "json", stdin=subprocess.PIPE)
         assert process.stdout.readline()
-        _, errors = process.communicate("\n", timeout=30)
+        _, errors = process.communicate("\n", timeout=60)
         assert process.returncode == 1
         assert "CRITICAL" in errors

@@ -24,7 +24,7 @@ def manager(tmp_path, monkeypatch):
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(path))
-        server.settimeout(10)
+        server.settimeout(60)
         monkeypatch.setenv("NOTIFY_SOCKET", str(path))
         yield server
 
@@ -33,23 +33,25 @@ def heard(manager):
     return dict(line.split("=", 1) for line in manager.recv(4096).decode().splitlines())
 
 
-def test_it_says_that_it_is_ready_alive_and_well(broker, manager, start, subscribe, tmp_path):
-    subscriber = subscribe(broker.port)
+def test_it_says_that_it_is_ready_alive_and_well(broker, manager, start, tmp_path):
+    """It is heard all the time: no more than ten messages wait in the socket."""
     begun = time.monotonic()
     process = start("-c", mqtt_ini(tmp_path, broker.port), "--input", "simulator:2")
-    wait_until(lambda: len(subscriber.payloads()) >= 2)
-    time.sleep(1.5)
-    process.terminate()
-    process.wait(5)
-    lasted = time.monotonic() - begun
     sent = []
+
+    def is_well():
+        sent.append(heard(manager))
+        # One array may be on its way just then.
+        well = r"2 batteries, .*broker connected, [01] arrays waiting$"
+        return len(sent) >= 3 and re.search(well, sent[-1]["STATUS"])
+
+    wait_until(is_well)
+    process.terminate()
     while "STOPPING" not in (latest := heard(manager)):
         sent.append(latest)
+    assert process.wait(60) == 0
     assert {(each["READY"], each["WATCHDOG"]) for each in sent} == {("1", "1")}
-    assert 3 <= len(sent) <= lasted + 5  # about once a second
-    assert "2 batteries, " in sent[-1]["STATUS"]
-    # One array may be on its way just then.
-    assert re.search(r"broker connected, [01] arrays waiting$", sent[-1]["STATUS"])
+    assert len(sent) <= time.monotonic() - begun + 5  # about once a second
 
 
 def test_without_systemd_nothing_is_sent(monkeypatch):
@@ -75,7 +77,7 @@ def test_an_abstract_socket_is_one_as_well(monkeypatch):
     name = f"eflexcan2mqtt-{os.getpid()}-{time.monotonic_ns()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind("\0" + name)
-        server.settimeout(5)
+        server.settimeout(60)
         monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}")
         systemd.notify(READY="1", STATUS="well")
         assert server.recv(100) == b"READY=1\nSTATUS=well"
@@ -109,7 +111,7 @@ def test_the_journal_gets_priorities_and_no_times(start, tmp_path):
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, "JOURNAL_STREAM": journal},
             )
-            process.wait(10)
+            process.wait(60)
     found = [line for line in stderr.read_text().splitlines() if " cycles: " in line]
     ours, other, none = found
     assert ours == "<6>frames: 0, cycles: 0, dropped blocks: none"
@@ -136,5 +138,6 @@ def test_a_beat_comes_about_once_a_second():
             time.sleep(0.1)
             yield number
 
+    begun = time.monotonic()
     assert list(systemd.beating(items(), lambda: beats.append(1))) == list(range(25))
-    assert 2 <= len(beats) <= 4
+    assert 2 <= len(beats) <= time.monotonic() - begun + 1.5

@@ -113,7 +113,7 @@ class Socketcand:
                 client.close()
 
     def _greet(self, client: socket.socket) -> bool:
-        client.settimeout(5)
+        client.settimeout(60)
         client.sendall(b"< hi >")
         for expected in (f"< open {self.channel} >", "< rawmode >"):
             try:

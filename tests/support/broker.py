@@ -18,6 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 MOSQUITTO = shutil.which("mosquitto", path=os.environ["PATH"] + os.pathsep + "/usr/sbin")
 LONGEST_WAIT_S = 60.0
 _RELOADS = b"Reloading config"
+_MARK = "all-has-come"
 
 
 def free_port() -> int:
@@ -138,6 +139,7 @@ class Subscriber:
     ) -> None:
         self.messages: list[tuple[str, bytes, bool]] = []
         self._subscribed = threading.Event()
+        self._caught_up = threading.Event()
         self._topic = topic
         self._client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id=session or "", clean_session=session is None
@@ -145,12 +147,30 @@ class Subscriber:
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=2)
         self._client.on_subscribe = lambda *_: self._subscribed.set()
-        self._client.on_message = lambda _, __, message: self.messages.append(
-            (message.topic, bytes(message.payload), message.retain)
-        )
+        self._client.on_message = lambda _, __, message: self._take(message)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         assert self._subscribed.wait(LONGEST_WAIT_S)
+
+    def _take(self, message: paho.MQTTMessage) -> None:
+        if message.topic.endswith(_MARK):
+            self._caught_up.set()
+        else:
+            self.messages.append((message.topic, bytes(message.payload), message.retain))
+
+    def catch_up(self) -> None:
+        """Wait until all that the broker had before this call is there.
+
+        It sends what it had in order, and the end of a QoS 2 message behind others.
+        """
+        self._caught_up.clear()
+        self._client.publish(self._topic.replace("#", _MARK), qos=2)
+        assert self._caught_up.wait(LONGEST_WAIT_S)
+
+    def kept(self) -> list[tuple[str, bytes, bool]]:
+        """What the broker had kept as this one subscribed; other messages may have come since."""
+        self.catch_up()
+        return [message for message in self.messages if message[2]]
 
     def payloads(self, topic: str = "eflexbatteries") -> list[bytes]:
         return [payload for name, payload, _ in self.messages if name == topic]
