@@ -12,6 +12,8 @@ from types import TracebackType
 
 from eflexcan2mqtt.protocol.blocks import Frame
 
+from .broker import LONGEST_WAIT_S
+
 
 def slcan_line(frame: Frame) -> bytes:
     """A frame as a serial adapter sends it."""
@@ -79,7 +81,7 @@ class Socketcand:
 
     def wait_until_open(self) -> None:
         """Until a client listens."""
-        assert self._opened.wait(60)
+        assert self._opened.wait(LONGEST_WAIT_S)
 
     def send(self, frames: Iterable[Frame]) -> None:
         assert self._client
@@ -113,7 +115,7 @@ class Socketcand:
                 client.close()
 
     def _greet(self, client: socket.socket) -> bool:
-        client.settimeout(60)
+        client.settimeout(LONGEST_WAIT_S)
         client.sendall(b"< hi >")
         for expected in (f"< open {self.channel} >", "< rawmode >"):
             try:

@@ -25,7 +25,7 @@ from .broker import Broker, free_port
 from .program import MAIN
 
 TOPIC = "eflexbatteries"
-FAREWELL_S = 2.0
+FAREWELL_S = 10.0
 
 
 def demo(folder: Path, seconds: float | None, faults: str = "") -> int:

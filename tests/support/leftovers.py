@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 VARIABLE = "EFLEX_TEST_RUN"
-GRACE_S = 3.0
+GRACE_S = 10.0
 """For processes that are about to end, as the workers of xdist are."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from .bank import CAPTURES
+from .broker import LONGEST_WAIT_S
 
 MAIN = Path(__file__).parents[2] / "main.py"
 LOG = CAPTURES / "documented_example.log"
@@ -55,7 +56,7 @@ def stop(process: subprocess.Popen[Any], number: signal.Signals = signal.SIGTERM
     """Signal a process and wait for its end; how long that took."""
     begun = time.monotonic()
     process.send_signal(number)
-    process.wait(timeout=60)
+    process.wait(timeout=LONGEST_WAIT_S)
     return time.monotonic() - begun
 
 
@@ -68,7 +69,7 @@ def handles(process: subprocess.Popen[str], number: int) -> bool:
 
 def reads(stream: IO[str], text: str) -> str:
     """Read lines of a stream until one holds a text; that line."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + LONGEST_WAIT_S
     while time.monotonic() < deadline:
         line = stream.readline()
         assert line, f"ended before {text!r}"

@@ -151,4 +151,5 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
     with suppress(OSError):
         while data := source.recv(65_536):
             target.sendall(data)
+    with suppress(OSError):  # the target hears of a reset, too
         target.shutdown(socket.SHUT_RDWR)

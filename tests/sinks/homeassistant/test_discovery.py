@@ -19,7 +19,7 @@ from eflexcan2mqtt.sinks.homeassistant.discovery import Discovery
 from eflexcan2mqtt.sinks.homeassistant.looks import OF_BANK, OF_BATTERY
 from eflexcan2mqtt.sinks.mqtt.sink import MqttSink
 from tests.support.bank import EXAMPLE, decoded, sent
-from tests.support.broker import wait_until
+from tests.support.broker import LONGEST_WAIT_S, wait_until
 from tests.support.program import mqtt_ini
 
 SERIAL = EXAMPLE[0]["battery_id"]
@@ -89,7 +89,8 @@ def test_each_battery_also_gets_its_object_and_the_array_stays(sink, broker, sub
         "problem": False,
     }
     late = subscribe(broker.port, "eflexbatteries/#")
-    wait_until(lambda: late.messages)
+    single.single("eflexbatteries/end", qos=2, hostname="127.0.0.1", port=broker.port)
+    wait_until(lambda: late.payloads("eflexbatteries/end"))  # behind all that is retained
     retained = {topic for topic, _, retained in late.messages if retained}
     assert retained == {"eflexbatteries/status"}
 
@@ -128,7 +129,7 @@ def test_they_come_once_and_again_after_a_lost_connection(sink, broker, subscrib
     wait_until(lambda: len(subscriber.messages) == 2)
     broker.kill()
     broker.start()
-    wait_until(lambda: len(subscriber.messages) >= 4, "the configurations again")
+    wait_until(lambda: len(subscriber.payloads(CONFIG)) >= 2, "the configurations again")
     assert subscriber.payloads(CONFIG)[0] == subscriber.payloads(CONFIG)[1]
 
 
@@ -142,16 +143,14 @@ def test_they_come_again_when_home_assistant_starts(sink, broker, subscribe):
     wait_until(lambda: len(subscriber.messages) == 4, "the configurations again")
 
 
-def test_values_follow_the_descriptions_within_two_seconds_when_home_assistant_starts(
-    sink, broker, subscribe
-):
+def test_values_follow_the_descriptions_soon_when_home_assistant_starts(sink, broker, subscribe):
     """Though they would be due in an hour."""
     descriptions = subscribe(broker.port, "ha/device/+/config")
     values = subscribe(broker.port, f"eflexbatteries/{SERIAL}")
     ours = sink(prefix="ha", interval=3600.0)
 
     def publish_until(condition):
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + LONGEST_WAIT_S
         while not condition():
             ours.publish(one_battery())
             assert time.monotonic() < deadline
@@ -162,8 +161,8 @@ def test_values_follow_the_descriptions_within_two_seconds_when_home_assistant_s
     single.single("ha/status", "online", hostname="127.0.0.1", port=broker.port)
     begun = time.monotonic()
     publish_until(lambda: len(values.messages) > before)
-    assert time.monotonic() - begun < 2
-    assert len(descriptions.messages) == 4
+    assert time.monotonic() - begun < 10
+    wait_until(lambda: len(descriptions.messages) == 4)
 
 
 def test_a_silent_battery_is_not_described_again():

@@ -13,8 +13,7 @@ from eflexcan2mqtt.settings.schema import Mqtt
 from eflexcan2mqtt.sinks.message import Message
 from eflexcan2mqtt.sinks.mqtt.connection import V5, V311, Connection
 from eflexcan2mqtt.sinks.mqtt.happenings import Ended
-
-LIMIT_S = 10.0
+from tests.support.broker import LONGEST_WAIT_S
 
 
 def packet(kind, flags, body):
@@ -68,7 +67,7 @@ def ended(answer, version):
             connection.publish(Message("s", b"x", qos))
         connection.subscribe("s")
         peer.shutdown(socket.SHUT_WR)
-        deadline = time.monotonic() + LIMIT_S
+        deadline = time.monotonic() + LONGEST_WAIT_S
         try:
             while time.monotonic() < deadline:
                 for event in connection.wait(0.1):
@@ -76,7 +75,7 @@ def ended(answer, version):
                         return event
         finally:
             connection.close()
-    raise AssertionError(f"no end in {LIMIT_S:g} s")
+    raise AssertionError(f"no end in {LONGEST_WAIT_S:g} s")
 
 
 @pytest.mark.parametrize("version", [V5, V311])

@@ -18,9 +18,10 @@ from eflexcan2mqtt.sinks.mqtt import outbox
 from eflexcan2mqtt.sinks.mqtt.caution import IN_FLIGHT
 from eflexcan2mqtt.sinks.mqtt.spool import FILE_NAME, Spool
 from tests.support.arrays import drained, numbers, publish
-from tests.support.broker import free_port, wait_until
+from tests.support.broker import LONGEST_WAIT_S, free_port, wait_until
 from tests.support.faults import seen
-from tests.support.slow_disk import COMPILER, slow_disk
+from tests.support.program import STOP_S
+from tests.support.slow_disk import COMPILER, FSYNC_MS, slow_disk
 
 HOME = Path(__file__).parents[3]
 
@@ -55,15 +56,15 @@ def test_what_is_published_while_the_broker_is_away_outlives_the_run(
     subscriber = subscribe(broker.port)
     first = open_sink(free_port(), spool=tmp_path)
     publish(first, *range(120))
-    assert first.close() == 120
+    assert first.close(LONGEST_WAIT_S) == 120
     assert lines("kept on disk: 120 arrays")
     second = open_sink(broker.port, spool=tmp_path)
     publish(second, *range(120, 130))
-    assert drained(second, 10)
+    assert drained(second)
     wait_until(lambda: len(subscriber.payloads()) == 130)
     assert numbers(subscriber.payloads()) == list(range(130))
     assert lines("120 arrays wait for the broker")
-    second.close()
+    second.close(LONGEST_WAIT_S)
     assert stored(tmp_path) == 0
 
 
@@ -77,7 +78,7 @@ def test_what_a_fault_leaves_of_a_drain_comes_after_it(
     subscriber = subscribe(broker.port, session="reader")
     first = open_sink(free_port(), spool=tmp_path / "spool")
     publish(first, *range(300))
-    first.close()
+    first.close(LONGEST_WAIT_S)
     sink = open_sink(network.port, spool=tmp_path / "spool")
     for least in (60, 120):
         wait_until(lambda least=least: len(subscriber.payloads()) > least)
@@ -87,8 +88,8 @@ def test_what_a_fault_leaves_of_a_drain_comes_after_it(
             network.down()
             time.sleep(0.5)
             network.up()
-    assert drained(sink, 20)
-    wait_until(lambda: numbers(subscriber.payloads())[-1] == 299)
+    assert drained(sink)
+    wait_until(lambda: numbers(subscriber.payloads())[-1:] == [299])
     found = numbers(subscriber.payloads())
     assert list(dict.fromkeys(found)) == list(range(300))
     # What was in flight may have arrived without our knowing; a broker that starts again also
@@ -98,29 +99,35 @@ def test_what_a_fault_leaves_of_a_drain_comes_after_it(
 
 @pytest.mark.parametrize("qos", [1, 2])
 def test_a_stop_while_the_spool_drains_doubles_nothing_and_says_offline_last(
-    open_sink, remembering_broker, subscribe, tmp_path, qos, lines
+    open_sink, remembering_broker, subscribe, tmp_path, qos, lines, monkeypatch
 ):
     broker = remembering_broker
     subscriber = subscribe(broker.port, session="reader")
     first = open_sink(free_port(), spool=tmp_path / "spool")
-    publish(first, *range(337))
-    first.close()
-    for pause in (0.05, 0.02, 1.1, 0.0):
+    publish(first, *range(637))
+    first.close(LONGEST_WAIT_S)
+    for run, pause in enumerate((0.05, 0.02, 1.1, 0.0), 1):
         sink = open_sink(broker.port, spool=tmp_path / "spool", qos=qos)
         wait_until(lambda sink=sink: sink.state.connected)
         time.sleep(pause)
         begun = time.monotonic()
-        sink.close()
-        assert time.monotonic() - begun < 1.8
-        wait_until(lambda: subscriber.messages and subscriber.statuses()[-1] == b"offline")
+        sink.close(LONGEST_WAIT_S)  # what it has sent is acknowledged, however slow the machine
+        assert time.monotonic() - begun < STOP_S
+
+        def is_over(run=run):
+            words = subscriber.statuses()
+            return words.count(b"online") == run and words[-1] == b"offline"
+
+        wait_until(is_over)
         if qos == 1:  # the end of QoS 2's longer dialogue may come later
             assert subscriber.messages[-1][1] == b"offline"
     seen("the program is stopped while it sends the spool", "\n".join(lines()))
-    assert 100 < len(subscriber.payloads()) < 337
+    assert 100 < len(subscriber.payloads()) < 637
+    monkeypatch.setattr(outbox, "DRAIN_EVERY_S", 0.1)
     last = open_sink(broker.port, spool=tmp_path / "spool")
-    assert drained(last, 20)
-    wait_until(lambda: len(subscriber.payloads()) >= 337)
-    assert numbers(subscriber.payloads()) == list(range(337))
+    assert drained(last)
+    wait_until(lambda: len(subscriber.payloads()) >= 637)
+    assert numbers(subscriber.payloads()) == list(range(637))
 
 
 def test_the_end_of_the_input_waits_for_the_whole_spool(
@@ -129,9 +136,9 @@ def test_the_end_of_the_input_waits_for_the_whole_spool(
     subscriber = subscribe(broker.port)
     first = open_sink(free_port(), spool=tmp_path)
     publish(first, *range(189))
-    first.close()
+    first.close(LONGEST_WAIT_S)
     second = open_sink(broker.port, spool=tmp_path)
-    assert drained(second, 15)
+    assert drained(second)
     wait_until(lambda: len(subscriber.payloads()) == 189)
     assert numbers(subscriber.payloads()) == list(range(189))
     seen("an input ends while the spool holds many arrays", "\n".join(lines()))
@@ -155,8 +162,8 @@ def test_a_spool_that_is_damaged_while_in_use_gives_what_can_be_read(
     network.up()
     publish(sink, 600)
     wait_until(lambda: lines("arrays saved"))
-    assert drained(sink, 20)
-    wait_until(lambda: numbers(subscriber.payloads())[-1] == 600)
+    assert drained(sink)
+    wait_until(lambda: numbers(subscriber.payloads())[-1:] == [600])
     found = numbers(subscriber.payloads())
     [line] = lines("arrays saved")
     lost = int(line.rpartition(" arrays saved, ")[2].split()[0])
@@ -170,12 +177,13 @@ def test_a_spool_that_is_damaged_while_in_use_gives_what_can_be_read(
     network.down()
     wait_until(lambda: not sink.state.connected)
     publish(sink, *range(601, 650))
-    assert sink.close() == 49
+    assert sink.close(LONGEST_WAIT_S) == 49
     assert stored(folder) == 49
 
 
 def remove_folder(folder):
-    shutil.rmtree(folder)
+    # At once: a new file may be in its place before the old ones are all gone.
+    shutil.rmtree(folder.rename(folder.with_name("gone")))
 
 
 def remove_file(folder):
@@ -198,7 +206,7 @@ def test_a_spool_that_is_removed_while_in_use_is_made_again(
     remove(folder)
     publish(sink, *range(70, 140))
     wait_until(lambda: lines("was removed while in use"))
-    assert sink.close() == 140
+    assert sink.close(LONGEST_WAIT_S) == 140
     # What is not yet committed is in memory only, and was never at risk.
     assert lines(" arrays saved, 0 lost")
     assert lines("kept on disk: 140 arrays")
@@ -238,23 +246,26 @@ def test_a_slow_disk_delays_neither_the_bus_nor_the_stop(broker, make_proxy, sub
             network.down()
             time.sleep(2.0)
             network.up()
-            output, log = process.communicate(timeout=40)
+            output, log = process.communicate(timeout=LONGEST_WAIT_S)
             found = json.loads(output)
         finally:
             process.kill()
     seen("a disk that needs 400 ms for each write", log)
     assert found["late"] == 0
-    assert max(found["gaps_ms"]) < 300
-    assert found["stop_s"] < 1.8
+    assert max(found["gaps_ms"]) < FSYNC_MS
+    assert found["stop_s"] < STOP_S
     rest = Spool(tmp_path / "spool", 100, 30)
     kept = [payload for _, payload in rest.after(0, 100)]
     rest.close()
-    arrays = [json.loads(each) for each in (*subscriber.payloads(), *kept)]
-    assert {len(each) for each in arrays} == {14}
-    # One that was in flight when the network went may have arrived twice.
-    times = list(dict.fromkeys(each[0]["time"] for each in arrays))
-    assert times == sorted(times)
-    assert len(times) == cycles
+
+    def times():
+        """Of the arrays, in their order; one that was in flight may have arrived twice."""
+        arrays = [json.loads(each) for each in (*subscriber.payloads(), *kept)]
+        assert {len(each) for each in arrays} == {14}
+        return list(dict.fromkeys(each[0]["time"] for each in arrays))
+
+    wait_until(lambda: len(times()) == cycles)  # the subscriber may be slower than the sink
+    assert times() == sorted(times())
 
 
 def test_a_hanging_disk_bounds_what_waits_for_it(tmp_path):
@@ -268,14 +279,14 @@ def test_a_hanging_disk_bounds_what_waits_for_it(tmp_path):
         "sink.start();"
         "[sink.publish(array(n)) for n in range(1000)];"
         "begun = time.monotonic(); sink.close();"
-        "print(time.monotonic() - begun < 1.8)"
+        f"print(time.monotonic() - begun < {STOP_S})"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=HOME,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=LONGEST_WAIT_S,
         check=False,
     )
     assert done.stdout == "True\n"
@@ -291,7 +302,7 @@ def test_a_killed_run_loses_only_the_last_second(open_sink, broker, subscribe, t
         f"sink = MqttSink(Mqtt(port={free_port()}), SpoolSettings({str(tmp_path)!r}));"
         "sink.start();"
         "[(sink.publish(array(n)), time.sleep(0.01)) for n in range(50)];"
-        "time.sleep(1); print(flush=True); time.sleep(20)"
+        "time.sleep(2); print(flush=True); time.sleep(20)"  # a second more for a busy machine
     )
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=HOME, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -299,6 +310,6 @@ def test_a_killed_run_loses_only_the_last_second(open_sink, broker, subscribe, t
         process.stdout.readline()
         process.send_signal(signal.SIGKILL)
     sink = open_sink(broker.port, spool=tmp_path)
-    assert drained(sink, 10)
+    assert drained(sink)
     wait_until(lambda: len(subscriber.payloads()) == 50)
     assert numbers(subscriber.payloads()) == list(range(50))

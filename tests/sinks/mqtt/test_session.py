@@ -10,7 +10,7 @@ import pytest
 from eflexcan2mqtt.sinks.message import Announcer, Message
 from eflexcan2mqtt.sinks.mqtt import caution, owner
 from tests.support.arrays import array, drained, numbers, publish
-from tests.support.broker import wait_until
+from tests.support.broker import LONGEST_WAIT_S, wait_until
 from tests.support.faults import seen
 from tests.support.proxy import ACKNOWLEDGEMENTS, TO_BROKER
 
@@ -34,7 +34,7 @@ def test_a_broker_that_acknowledges_nothing_is_reported_and_left(
     network, subscriber = make_proxy(broker.port), subscribe(broker.port)
     sink = open_sink(network.port, keepalive=1)
     publish(sink, 0)
-    assert drained(sink, 10)
+    assert drained(sink)
     network.swallowed = ACKNOWLEDGEMENTS
     publish(sink, 1)
     wait_until(lambda: sink.state.connections >= 3)
@@ -44,7 +44,7 @@ def test_a_broker_that_acknowledges_nothing_is_reported_and_left(
         f"127.0.0.1:{network.port}: has acknowledged nothing for 2 s; connecting again; "
     )
     network.swallowed = frozenset()
-    assert drained(sink, 10)
+    assert drained(sink)
     wait_until(lambda: 1 in numbers(subscriber.payloads()))
 
 
@@ -58,10 +58,7 @@ def test_an_array_that_ends_each_connection_is_set_aside_and_the_rest_arrives(
     publish(sink, 1, 2)
     publish(sink, 3, size=5000)
     publish(sink, *range(4, 30))
-    deadline = time.monotonic() + 40
-    while sink.state.waiting and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert sink.state.waiting == 0
+    wait_until(lambda: sink.state.waiting == 0, longest_s=2 * LONGEST_WAIT_S)
     wait_until(lambda: numbers(subscriber.payloads())[-1:] == [29])
     assert numbers(subscriber.payloads()) == [1, 2, *range(4, 30)]
     [path] = (tmp_path / "spool").glob("rejected-*")
@@ -82,16 +79,12 @@ def test_without_a_spool_it_waits_until_it_is_the_oldest_of_too_many(
     sink = open_sink(broker.port, room=30, version="3.1.1")
     publish(sink, 1, size=5000)
     publish(sink, *range(2, 12))
-    deadline = time.monotonic() + 40
-    while not lines("cannot set it aside") and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_until(lambda: lines("cannot set it aside"), longest_s=2 * LONGEST_WAIT_S)
     seen("an array ends each connection, and there is no spool", "\n".join(lines()))
     assert sink.state.waiting == 11
     publish(sink, *range(12, 50))
-    deadline = time.monotonic() + 20
-    while sink.state.waiting and time.monotonic() < deadline:
-        time.sleep(0.1)
-    wait_until(lambda: numbers(subscriber.payloads())[-1] == 49)
+    wait_until(lambda: sink.state.waiting == 0)
+    wait_until(lambda: numbers(subscriber.payloads())[-1:] == [49])
 
 
 @pytest.mark.parametrize("version", ["auto", "3.1.1"])
@@ -110,15 +103,16 @@ def test_two_clients_of_one_id_set_nothing_aside(
         publish(sinks[1], 1000 + number)
         number += 1
         time.sleep(0.1)
+    wait_until(lambda: lines("client_id"))
     clients = lines("client_id")
-    assert 1 <= len(clients) <= 2
+    assert len(clients) <= 2
     for line in clients:
         if "Session taken over" in line:
             seen("two clients with one client id, and a broker that says so", line)
         else:
             seen("two clients with one client id", line)
     assert sinks[0].close() >= 0
-    assert drained(sinks[1], 15)
+    assert drained(sinks[1])
     assert not rejected(tmp_path / "one") | rejected(tmp_path / "other")
     expected = {1000 + each for each in range(number)}
     wait_until(lambda: expected <= set(numbers(subscriber.payloads())))
@@ -139,9 +133,10 @@ def test_a_network_that_breaks_again_and_again_sets_nothing_aside(
         # PUBREC: `online` is acknowledged, arrays are not.
         network.swallowed = frozenset({5}) if number < 50 else frozenset()
         time.sleep(0.15)
-    assert network.cuts > 10
+    # Not sooner than one has come through: the last to be suspected would look guilty.
+    wait_until(lambda: network.cuts > 10 and sink.state.waiting < 60)
     network.lifetime_s = None
-    assert drained(sink, 20)
+    assert drained(sink)
     wait_until(lambda: set(numbers(subscriber.payloads())) == set(range(60)))
     assert not rejected(tmp_path)
     assert list(dict.fromkeys(numbers(subscriber.payloads()))) == list(range(60))
@@ -173,5 +168,10 @@ def test_a_change_that_a_slow_connection_has_no_room_for_is_sent_later(
         publish(sink, number)
         time.sleep(0.01)
     network.held = frozenset()
-    wait_until(lambda: int(subscriber.payloads("changes")[-1]) == 200)
+
+    def has_the_last():
+        publish(sink, 200)  # the bank goes on: what is older than some seconds is not sent
+        return int(subscriber.payloads("changes")[-1]) == 200
+
+    wait_until(has_the_last)
     assert len(subscriber.payloads("changes")) < 200
