@@ -37,10 +37,12 @@ class Limit:
     It begins when the value has been at ``begins`` or beyond for ``after_s``, and ends when it
     has been back by more than ``back`` for ``clear_s``.  Beyond is above, or below if ``below``.
     A row without ``unit`` is about a yes or no.  ``setting`` is the key in ``[attention]`` that
-    overrides ``begins``.  ``when`` says what is judged, ``remedy`` what to do.
+    overrides ``begins``.  ``label`` is the kind in a few words, ``when`` says what is judged,
+    ``remedy`` what to do.
     """
 
     kind: str
+    label: str
     severity: str
     begins: float
     back: float
@@ -65,39 +67,39 @@ _SHARED = f"while that is over {SHARED_A:.0f} A, from {SHARED_SOC[0]} to {SHARED
 
 # fmt: off
 LIMITS = (
-    Limit("alarm_1",            PROBLEM,  1,   0,   "",    0,  60, "", "alarm level 1, the worst: the battery opens its relays",
+    Limit("alarm_1",            "alarm level 1",          PROBLEM,  1,   0,   "",    0,  60, "", "alarm level 1, the worst: the battery opens its relays",
           "Look for what else is in the list, note the alarm word, and ask the vendor's support."),
-    Limit("alarm_2",            PROBLEM,  1,   0,   "",    0,  60, "", "alarm level 2",
+    Limit("alarm_2",            "alarm level 2",          PROBLEM,  1,   0,   "",    0,  60, "", "alarm level 2",
           "Look for what else is in the list. If it returns, note the alarm word and ask the vendor's support."),
-    Limit("relay_open",         PROBLEM,  1,   0,   "",    5,  60, "", "the charge or the discharge relay is open",
+    Limit("relay_open",         "relay open",             PROBLEM,  1,   0,   "",    5,  60, "", "the charge or the discharge relay is open",
           "The battery has disconnected itself, or was switched off. Look at its alarm and its voltage before you connect it again."),
-    Limit("missing",            PROBLEM,  1,   0,   "",   30,  10, "", "no reading from a battery that was there, while others send",
+    Limit("missing",            "missing",                PROBLEM,  1,   0,   "",   30,  10, "", "no reading from a battery that was there, while others send",
           "Is it on, and its cable plugged in? If you took it away for good, restart the service."),
-    Limit("stale",              PROBLEM,  1,   0,   "",   10,   0, "", "no reading from any battery",
+    Limit("stale",              "no readings",            PROBLEM,  1,   0,   "",   10,   0, "", "no reading from any battery",
           "Is the bank on, and the cable plugged in? `eflexcan2mqtt check` looks at the CAN interface."),
-    Limit("voltage_apart",      PROBLEM,  0.6, 0.1, "V",  60,  60, "", "the voltages of two batteries, apart (the vendor allows 0.5 V)",
+    Limit("voltage_apart",      "voltages apart",         PROBLEM,  0.6, 0.1, "V",  60,  60, "", "the voltages of two batteries, apart (the vendor allows 0.5 V)",
           "Do not connect a battery that is not connected: charge the lower one first. If all are connected, look for a loose cable or a blown fuse."),
-    Limit("temperature_high",   PROBLEM, 45,   3,   "°C", 60,  60, "temperature_high", "the warmest probe of a battery",
+    Limit("temperature_high",   "high temperature",       PROBLEM, 45,   3,   "°C", 60,  60, "temperature_high", "the warmest probe of a battery",
           "Use less current, and let air reach the battery."),
-    Limit("temperature_low",    PROBLEM,  0,   2,   "°C", 60,  60, "temperature_low", "the coldest probe of a battery",
+    Limit("temperature_low",    "low temperature",        PROBLEM,  0,   2,   "°C", 60,  60, "temperature_low", "the coldest probe of a battery",
           "Charging damages cells that are below 0 °C: warm the room, and do not charge until it is warm.", below=True),
-    Limit("temperature_spread", NOTICE,   8,   2,   "°C", 600, 600, "", "the probes of a battery, apart",
+    Limit("temperature_spread", "temperatures apart",     NOTICE,   8,   2,   "°C", 600, 600, "", "the probes of a battery, apart",
           "Is one side of it near a heater, in the sun, or without air? If not, a cell or a connection may be heating up."),
-    Limit("cell_spread",        NOTICE,  50,  10,   "mV", 120, 600, "spread_mv", f"the spread of a battery's cells {_GENTLY}",
+    Limit("cell_spread",        "cells apart",            NOTICE,  50,  10,   "mV", 120, 600, "spread_mv", f"the spread of a battery's cells {_GENTLY}",
           "Healthy cells are a few millivolts apart there. Watch it for some weeks; a cell that falls further behind is failing."),
-    Limit("cell_spread_full",   NOTICE, 300,  60,   "mV", 300, 600, "spread_full_mv", f"the spread of a battery's cells above {FLAT_SOC[-1]} % charge",
+    Limit("cell_spread_full",   "cells apart when full",  NOTICE, 300,  60,   "mV", 300, 600, "spread_full_mv", f"the spread of a battery's cells above {FLAT_SOC[-1]} % charge",
           "Let the bank stay full for some hours on several days, so that it can balance its cells."),
-    Limit("soc_apart",          NOTICE,  25,   5,   "%",  600, 600, "", "the charge of two batteries, apart",
+    Limit("soc_apart",          "charge apart",           NOTICE,  25,   5,   "%",  600, 600, "", "the charge of two batteries, apart",
           "Charge the bank to 100 % once: that sets the gauge of each battery. If it returns, compare their currents."),
-    Limit("share_low",          NOTICE,  50,  10,   "%",  300, 300, "", f"the current of a battery, in percent of the mean, {_SHARED}",
+    Limit("share_low",          "low share of current",   NOTICE,  50,  10,   "%",  300, 300, "", f"the current of a battery, in percent of the mean, {_SHARED}",
           "Look for a loose, long or thin cable, or a blown fuse, at this battery.", below=True),
-    Limit("share_high",         NOTICE, 200,  20,   "%",  300, 300, "", f"the current of a battery, in percent of the mean, {_SHARED}",
+    Limit("share_high",         "high share of current",  NOTICE, 200,  20,   "%",  300, 300, "", f"the current of a battery, in percent of the mean, {_SHARED}",
           "Look for loose, long or thin cables, or blown fuses, at the others."),
-    Limit("lossy",              NOTICE,   1,   0,   "",    0,   0, "", f"more than {100 * LOSSY:g} % of the bursts of a minute are incomplete, until it is less than {100 * GOOD_AGAIN:g} %",
+    Limit("lossy",              "lossy bus",              NOTICE,   1,   0,   "",    0,   0, "", f"more than {100 * LOSSY:g} % of the bursts of a minute are incomplete, until it is less than {100 * GOOD_AGAIN:g} %",
           "Check the bit rate, the wiring and the termination, and whether two batteries have one number."),
-    Limit("two_batteries",      NOTICE,   1,   0,   "",    0,   0, "", "two batteries send under one number",
+    Limit("two_batteries",      "two with one number",    NOTICE,   1,   0,   "",    0,   0, "", "two batteries send under one number",
           "Give each battery of the bank a number of its own."),
-    Limit("broker_away",        NOTICE,   1,   0,   "",   60,   0, "", "no connection to the broker",
+    Limit("broker_away",        "broker away",            NOTICE,   1,   0,   "",   60,   0, "", "no connection to the broker",
           "Is the broker on, and can this machine reach it? The log has the reason."),
 )
 # fmt: on

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from eflexcan2mqtt.protocol.attention import PAUSE_S
@@ -133,6 +135,12 @@ def test_findings_are_sorted_by_their_weight_and_their_battery():
 def test_the_table_lists_the_worst_first():
     severities = [SEVERITIES.index(each.severity) for each in LIMITS]
     assert severities == sorted(severities)
+
+
+def test_each_kind_has_a_label_of_its_own_that_fits_on_a_phone():
+    labels = [each.label for each in LIMITS]
+    assert len(set(labels)) == len(labels)
+    assert all(re.fullmatch("[a-z0-9 ]{5,24}", each) for each in labels)
 
 
 def test_the_alarm_levels_that_are_problems_are_findings_and_the_warning_is_none():

@@ -46,7 +46,12 @@ def limit_table() -> str:
         if not each.unit:
             back_for = back_for.replace("for", "after") + (" without it" if each.clear_s else "")
         times = (f"{begins}{beyond_for}", f"{over}{back_for}")
-        cells = (f"`{each.kind}`, {each.severity}", f"{each.when}{name}", *times, each.remedy)
+        cells = (
+            f"{each.label}: `{each.kind}`, {each.severity}",
+            f"{each.when}{name}",
+            *times,
+            each.remedy,
+        )
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)
 

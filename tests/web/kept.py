@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from eflexcan2mqtt.protocol.assembler import Record
 from eflexcan2mqtt.protocol.decode import decode
+from eflexcan2mqtt.protocol.events import HistoryEvent
 from eflexcan2mqtt.protocol.minutes import Minute, Minutes
 from eflexcan2mqtt.sinks.history.store import History
 from eflexcan2mqtt.sources.simulated_bank import START_HOUR, Bank, Spoil
@@ -21,8 +23,8 @@ def bank_before(hours: int, batteries: int, spoil: Spoil | None = None) -> Bank:
     return Bank(batteries, seed=1, day=day, spoil=spoil)
 
 
-def keep(folder: Path, bank: Bank, hours: int) -> None:
-    """Fill the history with what the bank does from then until now."""
+def keep(folder: Path, bank: Bank, hours: int, events: Sequence[HistoryEvent] = ()) -> None:
+    """Fill the history with what the bank does from then until now, and with some events."""
     now = int(time.time()) // MINUTE_S * MINUTE_S
     minutes = Minutes()
     kept: list[Minute] = []
@@ -39,6 +41,6 @@ def keep(folder: Path, bank: Bank, hours: int) -> None:
             for each in minutes.cycle(cycle)
         ]
     history = History(folder)
-    history.write(kept, [])
+    history.write(kept, events)
     history.finish()
     history.close()

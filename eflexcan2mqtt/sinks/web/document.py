@@ -23,6 +23,7 @@ from ...settings.web import WebSettings
 ASSETS = Path(__file__).with_name("assets")
 
 _PART = re.compile(r"\{\{([\w./]+)\}\}")
+_COMMENT = re.compile(r"^ *// .*\n", re.MULTILINE)
 
 
 def document(settings: WebSettings, history: bool = False) -> tuple[str, str]:
@@ -43,14 +44,17 @@ def document(settings: WebSettings, history: bool = False) -> tuple[str, str]:
         "quiet_mv": QUIET_MV,
         "striking_mv": STRIKING_MV,
         "low_soc": LOW_SOC,
-        "remedies": {each.kind: each.remedy for each in LIMITS},
+        "kinds": {each.kind: {"label": each.label, "remedy": each.remedy} for each in LIMITS},
     }
     # A data block must not be able to end itself.
     text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
 
     def part(match: re.Match[str]) -> str:
         name = match[1]
-        return text if name == "data" else (ASSETS / name).read_text("utf-8").strip()
+        if name == "data":
+            return text
+        # Comments are for those who read the source, not for phones.
+        return _COMMENT.sub("", (ASSETS / name).read_text("utf-8").strip())
 
     html = _PART.sub(part, (ASSETS / "page.html").read_text("utf-8"))
     policy = {

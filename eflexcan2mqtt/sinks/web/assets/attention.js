@@ -27,7 +27,7 @@ function findingItem(each) {
   part.item = el("li", {class: "finding " + each.severity},
     el("b", {class: "sign " + each.severity, "aria-hidden": "true"}),
     el("div", {}, el("span", {class: "severity"}, each.severity), " ", words, " ", part.since));
-  const remedy = DATA.remedies[each.kind];
+  const remedy = DATA.kinds[each.kind]?.remedy;
   // Why there is no bus has its own next step; a battery shows its own when it is opened.
   if (remedy && !each.battery_id && each.sentence !== STATE.health.problem)
     part.item.lastChild.append(el("p", {class: "remedy"}, ...marked(remedy)));

@@ -38,7 +38,7 @@ function row(id) {
 function showBattery(reading, ends) {
   const id = reading.battery_id, part = rows.get(id) || row(id), fact = STATE.facts.get(id);
   const cells = reading.cell_voltages, old = stale(id), found = findingsOf(id);
-  const words = [...found.map(each => each.kind.replaceAll("_", " ")), ...(old ? [asOf(reading.time)] : [])];
+  const words = [...found.map(each => DATA.kinds[each.kind].label), ...(old ? [asOf(reading.time)] : [])];
   if (part.item.id !== address(reading)) { part.item.id = address(reading); part.link.href = "#" + part.item.id; }
   const name = `Battery ${reading.battery_number}`, spread = number(fact.cell_spread, 0, "mV");
   put(part.name, String(reading.battery_number));

@@ -3,6 +3,7 @@
 const RANGES = {"6 hours": 6, Day: 24, Week: 7 * 24, Month: 30 * 24, Year: 365 * 24};  // in hours
 const REFRESH_MS = 60000;
 const NONE = "No charts: the bridge keeps no history. With [storage] directory in its settings it does.";
+const NOTHING = {left: 0, width: 0, top: 0, height: 0};
 const charts = new Set();
 
 // An answer of /history; an error has a sentence that says why there is none.
@@ -89,11 +90,13 @@ class Charts {
     for (const each of this.boxes) {
       each.keys = el("span", {}, ...each.plot.keys.map(([name, text]) => el("span", {class: "key"}, el("i", {class: name}), text)));
       each.read = el("span", {class: "read"});
+      each.said = el("p", {class: "said"});
       each.canvas = el("div", {role: "img"});
       if (plots.length > 1) each.box.append(el("h4", {}, each.plot.label));
       each.box.append(el("figcaption", {}, each.keys, each.read), each.canvas);
     }
-    this.area = el("div", {class: "plots"}, ...this.boxes.map(each => each.box));
+    this.events = new Events(battery);
+    this.area = el("div", {class: "plots"}, ...this.boxes.map(each => each.box), this.events.box);
     box.append(this.choice, this.note, this.area);
     if (!DATA.history) {
       this.choice.hidden = this.area.hidden = true;
@@ -143,6 +146,7 @@ class Charts {
 
   draw(found) {
     this.found = found;
+    this.events.show(found);
     for (const each of this.boxes) {
       const rows = [found.time, ...each.plot.rows(found)];
       if (each.chart) each.chart.setData(rows); else this.make(each, rows);
@@ -171,9 +175,11 @@ class Charts {
         values: (u, splits) => splits.map(value => number(value, digits && this.digits)),
       }))],
       hooks: {
-        setCursor: [u => this.tell(each, u.cursor.idx)],
+        ready: [u => { u.over.append(each.said); this.touch(u); }],
+        setCursor: [u => { this.tell(each, u.cursor.idx); put(each.said, this.events.near(u)); }],
         setSelect: [u => this.select(u)],
         drawClear: [u => plot.zero && this.zero(u, plot.zero)],
+        draw: [u => this.events.mark(u)],
       },
     }, rows, each.canvas);
   }
@@ -196,11 +202,26 @@ class Charts {
     put(each.read, at ? [when(this.found.time[place]), ...each.plot.read(this.found, place)].join("  ") : "");
   }
 
+  // A finger that moves sideways selects, as the mouse does; moved up or down it scrolls the page.
+  touch(u) {
+    const {over} = u, listen = (name, does) => over.addEventListener("pointer" + name, does);
+    let from = null;
+    const at = event => Math.min(over.clientWidth, Math.max(0, event.clientX - over.getBoundingClientRect().left));
+    listen("down", event => { from = event.pointerType === "touch" && event.isPrimary ? at(event) : null; });
+    listen("move", event => {
+      if (from === null || !event.isPrimary) return;
+      const left = at(event);
+      u.setCursor({left, top: 0}, true, true);
+      u.setSelect({left: Math.min(from, left), width: Math.abs(left - from), top: 0, height: over.clientHeight}, false);
+    });
+    listen("up", () => { if (from !== null) this.select(u); from = null; });
+    listen("cancel", () => { from = null; u.setSelect(NOTHING, false); });
+  }
+
   select(u) {
-    if (u.select.width < 8) return;
-    const ends = [u.select.left, u.select.left + u.select.width].map(each => Math.round(u.posToVal(each, "x")));
-    u.setSelect({left: 0, width: 0, top: 0, height: 0}, false);
-    if (ends[1] - ends[0] < 300) return;
+    const {left, width} = u.select, ends = [left, left + width].map(each => Math.round(u.posToVal(each, "x")));
+    u.setSelect(NOTHING, false);
+    if (width < 8 || ends[1] - ends[0] < 300) return;
     this.zoom = ends;
     this.load();
   }

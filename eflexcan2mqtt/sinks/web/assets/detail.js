@@ -10,7 +10,7 @@ function chosen() {
 
 function value(reading, field) {
   const raw = reading[field.key];
-  if (field.key === "time") return when(raw, {...HOUR, second: "2-digit"});
+  if (field.key === "time") return second(raw);
   if (raw === null) return "–";
   if (Array.isArray(raw)) return raw.join(" ") + " " + field.unit;
   if (typeof raw === "object")
@@ -85,7 +85,7 @@ function showIlls(found, since) {
   detail.ills.dataset.texts = texts;
   const lines = found.map(each => el("li", {}, el("b", {class: "sign " + each.severity, "aria-hidden": "true"}),
     el("div", {}, el("b", {}, each.sentence.replace(/^Battery \d+: (.)/, (_, letter) => letter.toUpperCase())),
-      el("p", {class: "remedy"}, ...marked(DATA.remedies[each.kind])))));
+      el("p", {class: "remedy"}, ...marked(DATA.kinds[each.kind].remedy)))));
   if (since !== null) lines.push(el("li", {}, "These values are " + asOf(since) + "."));
   detail.ills.replaceChildren(...lines);
 }

@@ -25,7 +25,7 @@ function showLive() {
   $("live").className = old ? "old" : "";
   put($("about"), `eflexcan2mqtt ${DATA.version}` + (health && health.frames !== undefined
     ? `, running for ${duration(health.uptime_s)}, ${number(health.frames, 0)} frames, ${number(health.cycles, 0)} cycles` : "")
-    + (bank ? `, last update ${when(bank.time, {...HOUR, second: "2-digit"})}` : ""));
+    + (bank ? `, last update ${second(bank.time)}` : ""));
 }
 
 function keep(readings, facts) {

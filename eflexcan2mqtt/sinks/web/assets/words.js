@@ -47,7 +47,8 @@ function when(seconds, options = HOUR) {
   if (then.getFullYear() !== now.getFullYear()) day.year = "numeric";
   return then.toLocaleString("en-GB", {...(then.toDateString() === now.toDateString() ? {} : day), ...options});
 }
-const asOf = seconds => "as of " + when(seconds, {...HOUR, second: "2-digit"});
+const second = seconds => when(seconds, {...HOUR, second: "2-digit"});
+const asOf = seconds => "as of " + second(seconds);
 
 function duration(seconds) {
   const minutes = Math.max(1, Math.round(seconds / 60)), hours = Math.floor(minutes / 60), days = Math.floor(hours / 24);

@@ -1,0 +1,65 @@
+// The events of a chart: as marks, in what is read at the cursor, and as a list below.
+
+const LATEST = 3;  // so many are always listed, the others when asked for
+const NEAR_PX = 6;
+
+class Events {
+  constructor(battery) {
+    this.bank = battery === "bank";
+    this.list = [];
+    this.newest = el("ul", {class: "events", "aria-label": "Events, the latest first"});
+    this.earlier = el("ul", {class: "events", tabindex: "0", "aria-label": "Earlier events"});
+    this.head = el("summary");
+    this.rest = el("details", {}, this.head, this.earlier);
+    this.box = el("div", {}, this.newest, this.rest);
+  }
+
+  // Equal events are not made anew: a reader's selection and place stay.
+  show({events, events_left_out: more}) {
+    const lines = [], same = JSON.stringify([events, more]);
+    this.list = events;
+    if (this.same === same) return;
+    this.same = same;
+    for (const each of events)
+      lines.unshift(el("li", {}, el("b", {class: each.begin ? "begins" : "ends", "aria-hidden": "true"}), el("span", {}, this.words(each))));
+    if (more) lines.push(el("li", {}, `and ${number(more, 0)} more`));
+    this.newest.replaceChildren(...lines.splice(0, LATEST));
+    this.earlier.replaceChildren(...lines);
+    put(this.head, `${number(events.length - LATEST + more, 0)} earlier`);
+    this.box.hidden = !events.length;
+    this.rest.hidden = !lines.length;
+  }
+
+  // The text of an alarm or a relay says how it is now, that of a finding stays the same when it ends.
+  words({time, battery, kind, begin, text}) {
+    const over = begin || kind === "alarm" || kind === "relay" ? "" : "ended: ";
+    return `${second(time)} ${this.bank && battery ? `battery ${battery}: ` : ""}${over}${text}`;
+  }
+
+  // What is at the cursor, in few lines.
+  near(u) {
+    const found = this.list.filter(({time}) => Math.abs(u.valToPos(time, "x") - u.cursor.left) <= NEAR_PX);
+    const lines = found.slice(0, LATEST).map(each => this.words(each));
+    if (found.length > LATEST) lines.push(`and ${found.length - LATEST} more`);
+    return lines.join("\n");
+  }
+
+  // What begins is a line below a triangle, what ends a dashed line below a ring.
+  mark(u) {
+    const {ctx, bbox: {left, top, width, height}} = u, px = devicePixelRatio, r = 4 * px;
+    ctx.save();
+    ctx.lineWidth = px;
+    for (const {time, begin} of this.list) {
+      const x = Math.round(u.valToPos(time, "x", true)) + px / 2;
+      if (x < left || x > left + width) continue;
+      ctx.strokeStyle = ctx.fillStyle = colour(begin ? "warn" : "good");
+      ctx.setLineDash(begin ? [] : [r, r]);
+      ctx.beginPath(); ctx.moveTo(x, top); ctx.lineTo(x, top + height); ctx.stroke();
+      ctx.setLineDash([]);
+      ctx.beginPath();
+      if (begin) { ctx.moveTo(x, top); ctx.lineTo(x - r, top - 2 * r); ctx.lineTo(x + r, top - 2 * r); ctx.fill(); }
+      else { ctx.arc(x, top - r, r - px, 0, 7); ctx.stroke(); }
+    }
+    ctx.restore();
+  }
+}
