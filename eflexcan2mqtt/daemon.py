@@ -7,10 +7,12 @@ imported: python-can alone takes 18 MB.
 from __future__ import annotations
 
 import logging
+import signal
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from itertools import chain, repeat
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from . import __version__
@@ -29,6 +31,7 @@ from .watch import Watch
 
 if TYPE_CHECKING:
     from .sinks.history.sink import HistorySink
+    from .sinks.recorder.sink import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +81,16 @@ class _Daemon:
         )
         output = OUTPUTS[options.output]
         self._sinks: list[Sink] = []
-        if output.with_history and (kept := _history(context)):
-            self._sinks.append(kept)
-            context = replace(context, past=kept.past)
+        self._recorder: Recorder | None = None
+        self._requested = False  # a recording
+        if output.keeps and source.live:
+            if kept := _history(context):
+                self._sinks.append(kept)
+                context = replace(context, past=kept.past)
+            if recorder := _recorder(context):
+                self._sinks.append(recorder)
+                self._recorder = recorder
+                context = replace(context, recorder=recorder)
         if output.with_page and config.web.listen:
             self._sinks.append(PAGE.make(context))
         self._sinks.append(output.make(context))
@@ -89,9 +99,12 @@ class _Daemon:
         """Until the input ends or a signal comes."""
         drained = False
         left = 0
+        signal.signal(signal.SIGUSR1, self._request)
         try:
             with suppress(Stopped):
                 batches = systemd.beating(self._stop.until(self._source.batches), self._beat)
+                if self._recorder:
+                    batches = self._recorder.overhear(batches)
                 self._bridge.run(chain.from_iterable(batches))
                 if not self._stop.requested:
                     self._check_cycles()
@@ -112,8 +125,17 @@ class _Daemon:
         if self._weigh:
             log.info("memory after publishing: %s", logs.memory())
 
+    def _request(self, _: int, __: FrameType | None) -> None:
+        self._requested = True
+
     def _beat(self) -> None:
         self._watch.tick()
+        if self._requested:
+            self._requested = False
+            if self._recorder:
+                self._recorder.request()
+            else:
+                log.warning("SIGUSR1: there is no recorder; docs/decoding.md says what it needs")
         for sink in self._sinks:
             sink.tick()
         status = self._status()
@@ -176,13 +198,10 @@ class _Daemon:
 
 
 def _history(context: Context) -> HistorySink | None:
-    """The sink that keeps history; None if it is not to be kept.
-
-    A recording that is read from a file is not: import-history does that.
-    """
+    """The sink that keeps history; None if it is not to be kept."""
     config = context.config
     folder = config.history.folder(config.storage)
-    if folder is None or not context.live:
+    if folder is None:
         return None
     from .sinks.history.sink import started
 
@@ -190,6 +209,17 @@ def _history(context: Context) -> HistorySink | None:
         *(folder, config.history.max_mb, context.attention, context.clock),
         invert=config.energy.invert,
     )
+
+
+def _recorder(context: Context) -> Recorder | None:
+    """The sink that records what is unusual; None if there is to be none."""
+    settings = context.config.recorder
+    folder = settings.folder(context.config.storage)
+    if folder is None:
+        return None
+    from .sinks.recorder.sink import started
+
+    return started(folder, settings.max_mb, context.clock, anonymize=settings.anonymize)
 
 
 def _opening(options: Run, origin: Origin, config: Config) -> str:

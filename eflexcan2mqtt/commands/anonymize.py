@@ -141,15 +141,9 @@ def _serials(line: str) -> Iterator[str]:
 def _made_up(serials: Iterable[str]) -> dict[str, str]:
     """The digits of another number for each of these, that the recording does not show."""
     known = dict.fromkeys(serials)
-    others = (each for each in map(_number, count()) if _find(_MARKER + each, known) is None)
+    made_up = (Serial().made_up(index).hex().upper() for index in count())
+    others = (each for each in made_up if _find(_MARKER + each, known) is None)
     return dict(zip(known, others, strict=False))
-
-
-def _number(index: int) -> str:
-    """The digits of 2200000F0001, 2200000F0002 and so on: enough for any recording."""
-    rest, last = divmod(index, 0xFFFF)
-    number, line = divmod(rest, 100)
-    return Serial().encode(f"2200{number}{line:02d}F{last + 1:04d}").hex().upper()
 
 
 def _masked(line: str, numbers: Mapping[str, str]) -> str | None:

@@ -12,6 +12,7 @@ from .blocks import CELL_COUNT, CELLS, STATUS, Block
 from .values import (
     PROBES,
     BitOf,
+    Bits,
     Celsius,
     Choice,
     Hex,
@@ -198,6 +199,9 @@ FIELDS: tuple[Field | Derived, ...] = (
     Field("alarm_level_1",             "Alarm word, level 1",          SAFETY,   "1", EXPERIMENTAL, STATUS,  8, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 1, the worst (0 from all)", NEWER),
     Field("alarm_level_2",             "Alarm word, level 2",          SAFETY,   "2", EXPERIMENTAL, STATUS, 42, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 2; bit 12: probes 8 °C or more apart (derived)", f"{NEWER}; bit 12: {BURSTS}, 706/706"),
     Field("alarm_level_3",             "Alarm word, level 3",          SAFETY,   "3", EXPERIMENTAL, STATUS, 44, "H", None, Whole(),  "",   REPORTED,   "alarm word of level 3, the mildest; bit 12: probes 5 °C or more apart (derived)", f"{NEWER}; bit 12: {BURSTS}, 706/706"),
+    Derived("alarm_bits_1",              "Alarm bits, level 1",          SAFETY,   EXPERIMENTAL, ("alarm_level_1",), Bits(),           "",   REPORTED,   "the bits of alarm_level_1 that are set, from 0", NEWER),
+    Derived("alarm_bits_2",              "Alarm bits, level 2",          SAFETY,   EXPERIMENTAL, ("alarm_level_2",), Bits(),           "",   REPORTED,   "the bits of alarm_level_2 that are set, from 0", NEWER),
+    Derived("alarm_bits_3",              "Alarm bits, level 3",          SAFETY,   EXPERIMENTAL, ("alarm_level_3",), Bits(),           "",   REPORTED,   "the bits of alarm_level_3 that are set, from 0", NEWER),
     Derived("high_voltage_warning",      "High voltage",                 SAFETY,   EXPERIMENTAL, ("alarm_level_3",), BitOf(HIGH_VOLTAGE_BIT), "",   HYPOTHESIS, "bit 3 of alarm_level_3", BURSTS),
     Derived("raw_status",                "STATUS block",                 BYTES,    EXPERIMENTAL, (STATUS.name,), Hex(),           "",   CONFIRMED,  "the 77 payload bytes of STATUS, hexadecimal", PAYLOAD),
     Derived("raw_cells",                 "CELLS block",                  BYTES,    EXPERIMENTAL, (CELLS.name,),  Hex(),           "",   CONFIRMED,  "the 49 payload bytes of CELLS, hexadecimal", PAYLOAD),

@@ -47,6 +47,9 @@ class Reading(TypedDict):
     alarm_level_1: int
     alarm_level_2: int
     alarm_level_3: int
+    alarm_bits_1: list[int]
+    alarm_bits_2: list[int]
+    alarm_bits_3: list[int]
     high_voltage_warning: bool
     raw_status: str
     raw_cells: str

@@ -151,6 +151,12 @@ class Serial:
             + int(count).to_bytes(2, "big")
         )
 
+    def made_up(self, index: int) -> bytes:
+        """Of 2200000F0001, 2200000F0002 and so on: enough for any recording."""
+        rest, last = divmod(index, 0xFFFF)
+        number, line = divmod(rest, 100)
+        return self.encode(f"2200{number}{line:02d}F{last + 1:04d}")
+
 
 class Hex:
     """A whole block, as hexadecimal digits."""
@@ -184,10 +190,20 @@ class BitOf:
         return bool(word >> self.bit & 1)
 
 
+class Bits:
+    """The numbers of the bits that are set in another field, from 0, the lowest."""
+
+    json_type = "list of integers"
+
+    @staticmethod
+    def decode(word: int) -> list[int]:
+        return [bit for bit in range(word.bit_length()) if word >> bit & 1]
+
+
 Value = Whole | Tenths | Celsius | Probes | Numbers | Choice | Letter | Serial
 """A value that a battery sends; it can be encoded, too."""
 
-View = Value | Hex | WorstAlarm | BitOf
+View = Value | Hex | WorstAlarm | BitOf | Bits
 """Any value of the JSON."""
 
 

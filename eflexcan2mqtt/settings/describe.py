@@ -17,7 +17,7 @@ _INTRODUCTION = (
 )
 
 
-_COMMENTED = {"attention", "energy", "history", "storage"}
+_COMMENTED = {"attention", "energy", "history", "recorder", "storage"}
 """Sections whose header is a comment in the shipped INI, as all their settings are: 1.2.0 refuses a
 section that it does not know."""
 

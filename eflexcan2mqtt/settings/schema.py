@@ -16,6 +16,7 @@ from . import broker, parsers, paths, topics
 from .attention import AttentionSettings
 from .energy import EnergySettings
 from .history import HistorySettings
+from .recorder import RecorderSettings
 from .setting import setting as _setting
 from .storage import SpoolSettings as SpoolSettings  # noqa: PLC0414 - others import it from here
 from .storage import StorageSettings
@@ -223,6 +224,7 @@ class Config:
     storage: StorageSettings = StorageSettings()  # noqa: RUF009 - frozen, as the others are
     spool: SpoolSettings = SpoolSettings()  # noqa: RUF009 - frozen, as the others are
     history: HistorySettings = HistorySettings()  # noqa: RUF009 - frozen, as the others are
+    recorder: RecorderSettings = RecorderSettings()  # noqa: RUF009 - frozen, as the others are
     homeassistant: HomeAssistant = HomeAssistant()
     energy: EnergySettings = EnergySettings()  # noqa: RUF009 - frozen, as the others are
     attention: AttentionSettings = AttentionSettings()  # noqa: RUF009 - frozen, as the others are

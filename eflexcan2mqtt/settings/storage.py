@@ -11,7 +11,7 @@ from .setting import setting
 
 @dataclass(frozen=True)
 class StorageSettings:
-    """The folder for what is kept: the spool, the counters of energy, and history."""
+    """The folder for what is kept: spool, counters of energy, history and recordings."""
 
     directory: str | None = setting(
         None,

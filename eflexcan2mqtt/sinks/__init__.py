@@ -20,6 +20,7 @@ from ..protocol.reading import Reading
 if TYPE_CHECKING:
     from ..settings.schema import Config
     from .history.past import Past
+    from .recorder.sink import Recorder
 
 
 class Sink(ABC):
@@ -59,7 +60,7 @@ class Context:
     is how the program is, JSON-ready: counters of the bus, the state of the broker if there is
     one, and what needs attention.  ``attention`` is that list, the worst first: a cycle is in it
     before the sinks get it.  ``energy`` is what was counted since the start, also with that cycle.
-    ``past`` is asked for history; None if there is none.
+    ``past`` is asked for history, and ``recorder`` for recordings; None if there are none.
     """
 
     config: Config
@@ -71,6 +72,7 @@ class Context:
     attention: Callable[[], Sequence[BankFinding]]
     energy: Callable[[], EnergySession]
     past: Past | None = None
+    recorder: Recorder | None = None
 
 
 @dataclass(frozen=True)
@@ -78,15 +80,15 @@ class Output:
     """A row of the table: the module in this folder that makes the sink, and what it is.
 
     ``piped``: nobody watches it, so a recording is read as fast as it is taken.  ``with_page``:
-    ``[web] listen`` adds the page to it.  ``with_history``: a live input is also kept as history.
-    ``stores``: what it gets is kept with its time, which must not be guessed.
+    ``[web] listen`` adds the page to it.  ``keeps``: with a live input there are history and
+    recorder.  ``stores``: what it gets is kept with its time, which must not be guessed.
     """
 
     module: str
     help: str
     piped: bool = False
     with_page: bool = False
-    with_history: bool = False
+    keeps: bool = False
     stores: bool = False
 
     def make(self, context: Context) -> Sink:
@@ -98,10 +100,8 @@ class Output:
 MQTT = "mqtt"
 
 OUTPUTS = {
-    MQTT: Output(
-        "mqtt", "arrays to the broker (default)", with_page=True, with_history=True, stores=True
-    ),
-    "web": Output("web", "a page for browsers, without a broker", with_history=True),
+    MQTT: Output("mqtt", "arrays to the broker (default)", with_page=True, keeps=True, stores=True),
+    "web": Output("web", "a page for browsers, without a broker", keeps=True),
     "json": Output("json_lines", "one array a line on stdout", piped=True),
     "influx": Output("influx", "InfluxDB's line protocol on stdout", piped=True, stores=True),
     "table": Output("table", "a live table in the terminal"),

@@ -39,6 +39,10 @@ def _alarm(reading: Reading) -> str:
     return "Normal"
 
 
+def _bits(word: int) -> str:
+    return ", ".join(str(bit) for bit in range(16) if word & 1 << bit) or "-"
+
+
 class AtLeast(float):
     """What a counter had when the bridge started, which goes on counting."""
 
@@ -103,6 +107,9 @@ BATTERY: dict[str, Shown] = {
     "alarm_level_1": _of("alarm_level_1"),
     "alarm_level_2": _of("alarm_level_2"),
     "alarm_level_3": _of("alarm_level_3"),
+    "alarm_bits_1": Shown(lambda reading: _bits(reading["alarm_level_1"])),
+    "alarm_bits_2": Shown(lambda reading: _bits(reading["alarm_level_2"])),
+    "alarm_bits_3": Shown(lambda reading: _bits(reading["alarm_level_3"])),
     "high_voltage_warning": Shown(lambda reading: "on" if reading["alarm_level_3"] & 8 else "off"),
     "energy_in": Shown(lambda _: ENERGY["energy_in"], "kWh", "energy"),
     "energy_out": Shown(lambda _: ENERGY["energy_out"], "kWh", "energy"),
@@ -127,6 +134,7 @@ SWITCHED_OFF = MOVING | {
     *("max_cell_voltage_num", "min_cell_voltage_num", "max_temp_num", "min_temp_num"),
     *("discharge_current_limit", "state_of_health", "voltage_at_68"),
     *("alarm_level_1", "alarm_level_2", "alarm_level_3", "high_voltage_warning"),
+    *("alarm_bits_1", "alarm_bits_2", "alarm_bits_3"),
     *("energy_in", "energy_out", "energy_ignored"),
 }
 """What a new installation does not show of a battery, with all fields and cells."""

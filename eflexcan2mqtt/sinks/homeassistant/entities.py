@@ -14,6 +14,7 @@ from ...protocol.fields import ALARM_STATES, HYPOTHESIS, TIME, Derived, Field
 from ...protocol.values import (
     PROBES,
     BitOf,
+    Bits,
     Celsius,
     Choice,
     Hex,
@@ -64,6 +65,10 @@ def of_field(each: Field | Derived, cells: str) -> dict[str, Json]:
             found = {key: diagnostic(contact)}
         case BitOf():
             found = {key: diagnostic(binary(key, _or_none(source)))}
+        case Bits():
+            # An empty text would keep the old one.
+            shown = f"({source} | default([]) | join(', ') or '-')"
+            found = {key: diagnostic(sensor(key, _or_none(shown)))}
         case Hex():
             found = {key: diagnostic(sensor(key, _or_none(source)))}
         case Tenths():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 from contextlib import suppress
 from pathlib import Path
 
+from .. import whole_file
 from .kept import Kept, content, parse
 
 log = logging.getLogger(__name__)
@@ -38,18 +38,9 @@ class EnergyFile:
 
     def write(self, kept: Kept) -> None:
         """Replace it; once this returns, the disk has it."""
-        new = self.path.with_suffix(".new")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with new.open("wb") as file:
-                file.write(content(kept))
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self.path)
-            _fsync(self.path.parent)
+            whole_file.replace(self.path, content(kept))
         except OSError as error:
-            with suppress(OSError):
-                new.unlink()
             self._failed(error)
         else:
             if self._fails:
@@ -73,13 +64,3 @@ class EnergyFile:
                 *(self.path, error.strerror or error),
             )
         self._fails = True
-
-
-def _fsync(folder: Path) -> None:
-    """So that the new name of a file in it is on the disk, too; some network disks refuse that."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            os.fsync(opened)
-    finally:
-        os.close(opened)

@@ -9,4 +9,6 @@ from .page import Page
 def make(context: Context) -> Page:
     """The page at ``[web] listen``."""
     config = context.config
-    return Page(config.web, context.health, config.energy.capacity_kwh, context.past)
+    return Page(
+        config.web, context.health, config.energy.capacity_kwh, context.past, context.recorder
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -17,6 +18,8 @@ from .request import Head, Password
 
 if TYPE_CHECKING:
     from ..history.past import Past
+    from ..recorder.sink import Recorder
+    from .recordings import Found
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +36,15 @@ PLAIN = "text/plain; charset=utf-8"
 
 NONE: Mapping[str, str] = {}
 
+_RECORDING = re.compile(r"/recordings/([\w.-]+)", re.ASCII)
+
 
 class Answering(Protocol):
     """What an answer needs of its server."""
 
     board: Board
     past: Past | None
+    recorder: Recorder | None
     questions: threading.Semaphore
     page: str
     policy: str
@@ -87,6 +93,7 @@ class Answer(BaseHTTPRequestHandler):
             self._send(HTTPStatus.UNAUTHORIZED, PLAIN, "needs the password\n", challenge)
             return
         board = self.server.board
+        locked = password.asked
         path, _, query = self.path.partition("?")
         if path == "/":
             self._send(HTTPStatus.OK, "text/html; charset=utf-8", self.server.page)
@@ -103,24 +110,35 @@ class Answer(BaseHTTPRequestHandler):
         elif path == "/history":
             from .history import answer  # imported once it is asked for
 
-            # A disk that hangs must not take the page with it.
-            if not self.server.questions.acquire(timeout=QUESTION_S):
-                self._send(HTTPStatus.SERVICE_UNAVAILABLE, PLAIN, "too many questions at once\n")
-                return
-            try:
-                found = answer(self.server.past, query)
-            finally:
-                self.server.questions.release()
-            self._send(*found)
+            self._ask(lambda: (*answer(self.server.past, query), NONE))
+        elif path == "/recordings":
+            from . import recordings  # imported once they are asked for
+
+            self._ask(lambda: recordings.listed(self.server.recorder, has_password=locked))
+        elif name := _RECORDING.fullmatch(path):
+            from . import recordings
+
+            self._ask(lambda: recordings.file(self.server.recorder, name[1], has_password=locked))
         elif path == "/events":
             self._stream(board)
         else:
             self._send(HTTPStatus.NOT_FOUND, PLAIN, "nothing here\n")
 
+    def _ask(self, question: Callable[[], Found]) -> None:
+        """Send what the disk says: one that hangs must not take the page with it."""
+        if not self.server.questions.acquire(timeout=QUESTION_S):
+            self._send(HTTPStatus.SERVICE_UNAVAILABLE, PLAIN, "too many questions at once\n")
+            return
+        try:
+            found = question()
+        finally:
+            self.server.questions.release()
+        self._send(*found)
+
     def _send(
-        self, status: HTTPStatus, kind: str, text: str, headers: Mapping[str, str] = NONE
+        self, status: HTTPStatus, kind: str, content: str | bytes, headers: Mapping[str, str] = NONE
     ) -> None:
-        body = text.encode()
+        body = content.encode() if isinstance(content, str) else content
         self._head(status, kind)
         for name, value in headers.items():
             self.send_header(name, value)

@@ -18,6 +18,7 @@ from ...protocol.energy import ENERGY, JOULES_PER_KWH, Counters
 from ...protocol.fields import ALARM_STATES, FIELDS, HYPOTHESIS, TIME, Derived, Field
 from ...protocol.values import (
     BitOf,
+    Bits,
     Celsius,
     Choice,
     Hex,
@@ -122,7 +123,7 @@ def _samples(kind: View, shown: Any) -> list[tuple[list[str], float]]:
             found = []
         case Whole() | Tenths() | Celsius() | BitOf():
             found = [([], float(shown))]
-        case Serial() | Letter() | Hex():
+        case Serial() | Letter() | Hex() | Bits():
             found = []
         case _:
             assert_never(kind)

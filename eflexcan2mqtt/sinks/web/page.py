@@ -13,13 +13,15 @@ from .server import PageServer
 
 if TYPE_CHECKING:
     from ..history.past import Past
+    from ..recorder.sink import Recorder
 
 
 class Page(Sink):
     """Serves the latest cycles at ``[web] listen`` until it is closed.
 
     ``health`` is shown beside them, asked about once a second; ``capacity_kwh`` is that of the
-    bank, 0 what its batteries have by their model; ``past`` is what was before.
+    bank, 0 what its batteries have by their model; ``past`` is what was before,
+    ``recorder`` has recordings.
     """
 
     def __init__(
@@ -28,10 +30,11 @@ class Page(Sink):
         health: Callable[[], dict[str, Any]],
         capacity_kwh: float = 0.0,
         past: Past | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         self._health = health
         self._board = Board(capacity_kwh=capacity_kwh)
-        self._server = PageServer(settings, self._board, past)
+        self._server = PageServer(settings, self._board, past, recorder)
         self._server.start()
 
     def publish(self, cycle: list[Reading]) -> None:

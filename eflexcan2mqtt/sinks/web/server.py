@@ -20,6 +20,7 @@ from .request import Password
 
 if TYPE_CHECKING:
     from ..history.past import Past
+    from ..recorder.sink import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +34,17 @@ POLL_S = 0.5
 class PageServer:
     """Serves the board over HTTP, in a thread; retries until it can have its address."""
 
-    def __init__(self, settings: WebSettings, board: Board, past: Past | None = None) -> None:
+    def __init__(
+        self,
+        settings: WebSettings,
+        board: Board,
+        past: Past | None = None,
+        recorder: Recorder | None = None,
+    ) -> None:
         self._settings = settings
         self._address = address.parse(settings.listen)
         self._board = board
-        self._past = past
+        self._past, self._recorder = past, recorder
         self._closed = threading.Event()
         self._server: _Server | None = None
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
@@ -57,7 +64,9 @@ class PageServer:
         announced = False
         while not self._closed.is_set():
             try:
-                with _Server(self._address, self._settings, self._board, self._past) as server:
+                with _Server(
+                    self._address, self._settings, self._board, self._past, self._recorder
+                ) as server:
                     self._server = server
                     self._announce()
                     server.serve_forever(poll_interval=POLL_S)
@@ -86,11 +95,16 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
     def __init__(
-        self, where: Address, settings: WebSettings, board: Board, past: Past | None
+        self,
+        where: Address,
+        settings: WebSettings,
+        board: Board,
+        past: Past | None,
+        recorder: Recorder | None,
     ) -> None:
         self.address_family = where.family
         self.board = board
-        self.past = past
+        self.past, self.recorder = past, recorder
         self.questions = threading.Semaphore(MOST_QUESTIONS)
         self.page, self.policy = document(settings, history=past is not None)
         self.names = Names(settings.names)

@@ -1,0 +1,209 @@
+"""Cycles in; what is worth a recording out. No I/O, no clock.
+
+What is unusual is learned: the values of each byte that no field claims, and the greatest
+currents.  During the first day, nothing that has to be learned is a trigger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeAlias
+
+from .blocks import CELLS, STALE_S, STATUS
+from .facts import RELAYS
+from .fields import ALARM_LEVELS
+from .reading import Reading
+from .unclaimed import UNCLAIMED, place, runs
+
+RELAY, BYTE, CURRENT, PRESENCE, REQUEST = "relay", "byte", "current", "battery", "request"
+ALARMS = tuple(f"alarm-{level}" for level, _ in enumerate(ALARM_LEVELS, 1))
+KINDS = (*ALARMS, RELAY, BYTE, CURRENT, PRESENCE, REQUEST)
+"""Each level of alarms is a kind of its own: mild ones are frequent, and must not hide others."""
+
+LEARNING_S = 86_400
+
+MUTED_FROM = 16
+"""A byte that has had more values changes often, and is no longer a trigger."""
+
+GONE_CYCLES = 10
+"""A battery that is in none of so many cycles has disappeared; a lost frame costs one."""
+
+_MOST_SEEN = 1000
+
+_Unclaimed: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
+_words: Callable[[Reading], tuple[int, ...]] = itemgetter(*ALARM_LEVELS)
+_bits: Callable[[Reading], tuple[list[int], ...]] = itemgetter(
+    "alarm_bits_1", "alarm_bits_2", "alarm_bits_3"
+)
+_relays: Callable[[Reading], tuple[str, str]] = itemgetter(
+    "charge_relay_status", "discharge_relay_status"
+)
+_RUNS = {
+    block: [slice(2 * each.start, 2 * each.stop) for each in runs(block)] for block in UNCLAIMED
+}
+_of_status: Callable[[str], tuple[str, ...]] = itemgetter(*_RUNS[STATUS])
+_of_cells: Callable[[str], tuple[str, ...]] = itemgetter(*_RUNS[CELLS])
+
+
+class Trigger(NamedTuple):
+    """``kind`` is one of KINDS; ``why`` begins with it and fits into a file's name."""
+
+    kind: str
+    why: str
+    text: str
+
+
+@dataclass
+class Learned:
+    """What was usual so far, in ``seconds`` of listening.
+
+    ``values`` are those of the unclaimed bytes by their place, ``charge`` and ``discharge`` the
+    greatest currents of any battery, in A, both without a sign.  ``bits`` are those of the alarm
+    words that were ever set, by the key of the field.
+    """
+
+    seconds: int = 0
+    charge: float = 0.0
+    discharge: float = 0.0
+    values: dict[str, set[int]] = field(default_factory=dict)
+    bits: dict[str, set[int]] = field(default_factory=dict)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is known by now what is usual."""
+        return self.seconds >= LEARNING_S
+
+    @property
+    def muted(self) -> list[str]:
+        """The places of the bytes that change often."""
+        return sorted(name for name, each in self.values.items() if len(each) > MUTED_FROM)
+
+    def to_json(self) -> dict[str, Any]:
+        """What from_json takes."""
+        return {**vars(self), "values": _listed(self.values), "bits": _listed(self.bits)}
+
+    @classmethod
+    def from_json(cls, found: Any) -> Learned:
+        """Raises ValueError if it is not what to_json gave."""
+        try:
+            numbers = (int(found["seconds"]), float(found["charge"]), float(found["discharge"]))
+            values, bits = (
+                {str(name): set(map(int, each)) for name, each in found[key].items()}
+                for key in ("values", "bits")
+            )
+        except (TypeError, KeyError, AttributeError, ValueError, OverflowError) as error:
+            raise ValueError(f"expected what was learned: {error!r}") from None
+        return cls(*numbers, values, bits)
+
+
+class Triggers:
+    """Compares each cycle with what was before, and with ``learned``."""
+
+    def __init__(self, learned: Learned) -> None:
+        self.learned = learned
+        self._time = 0
+        self._cycles = 0
+        self._absent: dict[int, int] = {}  # in how many cycles; of those that are not gone, 0
+        self._states: dict[int, tuple[tuple[int, ...], tuple[str, str]]] = {}
+        self._seen: set[_Unclaimed] = set()
+
+    def cycle(self, cycle: list[Reading]) -> list[Trigger]:
+        """Take a cycle that is not empty."""
+        found: list[Trigger] = []
+        for reading in cycle:
+            self._state(reading, found)
+            unclaimed = _of_status(reading["raw_status"]), _of_cells(reading["raw_cells"])
+            if unclaimed not in self._seen:
+                self._learn(unclaimed, reading["battery_number"], found)
+        self._current(cycle, found)
+        self._presence({each["battery_number"] for each in cycle}, found)
+        time = cycle[-1]["time"]
+        if not self.learned.is_over and 0 < time - self._time <= STALE_S:
+            self.learned.seconds += time - self._time
+        self._time = time
+        return found
+
+    def _state(self, reading: Reading, found: list[Trigger]) -> None:
+        number, state = reading["battery_number"], (_words(reading), _relays(reading))
+        before = self._states.get(number)
+        if state == before:
+            return
+        self._states[number] = state
+        for level, bits in zip(ALARM_LEVELS, _bits(reading), strict=True):
+            if bits:
+                self.learned.bits.setdefault(level, set()).update(bits)
+        if before is None:
+            return
+        for kind, then, now in zip(ALARMS, before[0], state[0], strict=True):
+            if then != now:
+                text = (
+                    f"battery {number}: alarm word of level {kind[-1]}: 0x{then:04X} to 0x{now:04X}"
+                )
+                found.append(_of_battery(kind, number, text))
+        if before[1] != state[1]:
+            text = f"battery {number}: relays: {RELAYS[state[1]]} (before: {RELAYS[before[1]]})"
+            found.append(_of_battery(RELAY, number, text))
+
+    def _learn(self, unclaimed: _Unclaimed, number: int, found: list[Trigger]) -> None:
+        if len(self._seen) >= _MOST_SEEN:
+            self._seen.clear()
+        self._seen.add(unclaimed)
+        for (block, offsets), parts in zip(UNCLAIMED.items(), unclaimed, strict=True):
+            for offset, value in zip(offsets, bytes.fromhex("".join(parts)), strict=True):
+                name = place(block, offset)
+                values = self.learned.values.setdefault(name, set())
+                if value in values or len(values) > MUTED_FROM:
+                    continue
+                values.add(value)
+                if self.learned.is_over:
+                    why = f"{BYTE}-{name.replace(' ', '-')}-battery-{number}"
+                    text = f"battery {number}: {name} is 0x{value:02X}, which it never was"
+                    if len(values) > MUTED_FROM:
+                        text += "; it changes often, and triggers nothing from now on"
+                    found.append(Trigger(BYTE, why, text))
+
+    def _current(self, cycle: Iterable[Reading], found: list[Trigger]) -> None:
+        learned = self.learned
+        for reading in cycle:
+            amps = reading["battery_current"]
+            if -learned.discharge <= amps <= learned.charge:
+                continue
+            way, most = ("charge", learned.charge) if amps > 0 else ("discharge", learned.discharge)
+            setattr(learned, way, abs(amps))
+            if learned.is_over:
+                number = reading["battery_number"]
+                text = f"battery {number}: {abs(amps)} A of {way}; until now at most {most} A"
+                found.append(_of_battery(CURRENT, number, text))
+
+    def _presence(self, numbers: set[int], found: list[Trigger]) -> None:
+        self._cycles += 1
+        for number in numbers:
+            if number not in self._absent and self._cycles > GONE_CYCLES:
+                found.append(_presence(number, "appeared"))
+            self._absent[number] = 0
+        if len(numbers) == len(self._absent):
+            return
+        for number in self._absent.keys() - numbers:
+            self._absent[number] += 1
+            if self._absent[number] >= GONE_CYCLES:
+                del self._absent[number]
+                found.append(_presence(number, "disappeared"))
+
+
+def _listed(sets: dict[str, set[int]]) -> dict[str, list[int]]:
+    return {name: sorted(each) for name, each in sorted(sets.items())}
+
+
+def requested() -> Trigger:
+    """Somebody asked for a recording."""
+    return Trigger(REQUEST, REQUEST, "requested by SIGUSR1")
+
+
+def _of_battery(kind: str, number: int, text: str) -> Trigger:
+    return Trigger(kind, f"{kind}-battery-{number}", text)
+
+
+def _presence(number: int, what: str) -> Trigger:
+    return Trigger(PRESENCE, f"{PRESENCE}-{number}-{what}", f"battery {number} {what}")

@@ -1,0 +1,160 @@
+"""Frames and cycles in; when something unusual happens, the frames around it for the writer."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from queue import Full
+from typing import NamedTuple
+
+from ...protocol.blocks import Event
+from ...protocol.reading import Reading
+from ...protocol.triggers import BYTE, REQUEST, Learned, Trigger, Triggers, requested
+from .. import Sink
+from .folder import name_of, recordings
+from .ring import Ring
+from .writer import RecordingPart, RecordingsWriter
+
+log = logging.getLogger(__name__)
+
+AFTER_S = 60.0
+EACH_S = 3600.0
+"""At most one recording of a kind in this time."""
+KEEP_S = 600.0
+"""What was learned is shown, and goes to the disk, so often."""
+CLOSE_S = 1.0
+
+
+class _Unfinished(NamedTuple):
+    """A recording to which frames are still to come, ``until`` then; the ring had ``packed``."""
+
+    name: str
+    trigger: Trigger
+    until: float
+    packed: int
+
+
+class Recorder(Sink):
+    """Never waits for the disk.
+
+    ``last`` is when there was a recording of each kind, by the clock.  ``folder`` is where they
+    are, ``anonymize`` whether without serial numbers.
+    """
+
+    def __init__(
+        self,
+        writer: RecordingsWriter,
+        learned: Learned,
+        clock: Callable[[], float],
+        last: dict[str, float],
+    ) -> None:
+        self.folder, self.anonymize = writer.folder, writer.anonymize
+        self._writer, self._clock, self._last = writer, clock, last
+        self._triggers = Triggers(learned)
+        self._learned = _copy(learned)  # for other threads
+        self._ring = Ring(clock)
+        self._open: list[_Unfinished] = []
+        self._keep_at = clock() + KEEP_S
+        self._losing = False  # as it was logged
+        self._thread = threading.Thread(target=writer.run, name="recorder", daemon=True)
+        self._thread.start()
+
+    @property
+    def learned(self) -> Learned:
+        """What was usual so far, as it was last kept."""
+        return self._learned
+
+    def overhear(self, batches: Iterable[Sequence[Event]]) -> Iterator[Sequence[Event]]:
+        """Yield the batches of a source, and remember their frames for a while."""
+        return self._ring.overhear(batches)
+
+    def request(self) -> None:
+        """Make a recording of now."""
+        self._begin(requested(), time.time())
+
+    def publish(self, cycle: list[Reading]) -> None:
+        for trigger in self._triggers.cycle(cycle):
+            self._begin(trigger, cycle[-1]["time"])
+        if self._open:
+            self._end_due()
+
+    def tick(self) -> None:
+        self._ring.pack()
+        self._end_due()
+        if self._clock() >= self._keep_at:
+            self._keep_at = self._clock() + KEEP_S
+            self._keep()
+
+    def close(self) -> int:
+        self._end(self._open)
+        self._keep()
+        with suppress(Full):
+            self._writer.queue.put_nowait(None)
+        self._thread.join(CLOSE_S)
+        if self._thread.is_alive():
+            log.warning("the disk was too slow: the last recording may be lost")
+        return 0
+
+    def _begin(self, trigger: Trigger, at: float) -> None:
+        now = self._clock()
+        if now - self._last.get(trigger.kind, now - EACH_S) < EACH_S:
+            # A new value of a byte is new only once.
+            level = logging.INFO if trigger.kind in (BYTE, REQUEST) else logging.DEBUG
+            log.log(level, "not recorded again within the hour: %s", trigger.text)
+            return
+        self._last[trigger.kind] = now
+        chunks, packed = self._ring.since(0)
+        new = _Unfinished(name_of(at, trigger.why), trigger, now + AFTER_S, packed)
+        self._put(RecordingPart(new.name, trigger, chunks, last=False))
+        self._open.append(new)
+
+    def _end_due(self) -> None:
+        now = self._clock()
+        self._end(each for each in self._open if now >= each.until)
+
+    def _end(self, over: Iterable[_Unfinished]) -> None:
+        for each in list(over):
+            self._open.remove(each)
+            chunks, _ = self._ring.since(each.packed)
+            self._put(RecordingPart(each.name, each.trigger, chunks, last=True))
+
+    def _keep(self) -> None:
+        self._learned = _copy(self._triggers.learned)
+        self._put(self._learned)
+
+    def _put(self, job: RecordingPart | Learned) -> None:
+        try:
+            self._writer.queue.put_nowait(job)
+        except Full:
+            if not self._losing:
+                log.warning("the disk does not answer: recordings are lost")
+            self._losing = True
+
+
+def started(
+    folder: Path, max_mb: float, clock: Callable[[], float], *, anonymize: bool
+) -> Recorder:
+    """A recorder in a folder, with its thread."""
+    writer = RecordingsWriter(folder, max_mb, anonymize=anonymize)
+    return Recorder(writer, writer.read(), clock, _last(folder, clock()))
+
+
+def _last(folder: Path, now: float) -> dict[str, float]:
+    """When the runs before made their last recordings, by the clock that says ``now``."""
+    try:
+        found = recordings(folder)
+    except OSError:
+        return {}
+    day = datetime.now()
+    ages = {each.kind: (day - each.time).total_seconds() for each in found}
+    # What is in the future was made by a clock that was ahead.
+    return {kind: now - age for kind, age in ages.items() if age >= 0}
+
+
+def _copy(learned: Learned) -> Learned:
+    return Learned.from_json(learned.to_json())

@@ -1,0 +1,76 @@
+"""The recordings of the recorder: their list as JSON, and each as a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from ..recorder.folder import recordings
+
+if TYPE_CHECKING:
+    from ..recorder.sink import Recorder
+
+JSON, GZIP = "application/json", "application/gzip"
+PLAIN = "text/plain; charset=utf-8"
+
+NO_RECORDER = "there is no recorder: [storage] directory is not set, or [recorder] max_mb is 0\n"
+NOT_OPENLY = (
+    "recordings show serial numbers, as [recorder] anonymize is no: set [web] password_file to get "
+    "them here\n"
+)
+
+Found = tuple[HTTPStatus, str, str | bytes, Mapping[str, str]]
+
+
+def listed(recorder: Recorder | None, *, has_password: bool) -> Found:
+    """All recordings, the newest first, the bytes that trigger none, and the alarm bits that were
+    ever set."""
+    if recorder is None:
+        return HTTPStatus.NOT_FOUND, PLAIN, NO_RECORDER, {}
+    try:
+        found = recordings(recorder.folder)
+    except OSError as error:
+        return HTTPStatus.SERVICE_UNAVAILABLE, PLAIN, _trouble(recorder, error), {}
+    rows = [
+        {
+            "name": each.name,
+            "time": round(each.time.timestamp()),
+            "kind": each.kind,
+            "why": each.why,
+            "bytes": each.size,
+        }
+        for each in reversed(found)
+    ]
+    shown = {
+        "recordings": rows,
+        "muted": recorder.learned.muted,
+        "alarm_bits": recorder.learned.to_json()["bits"],
+        "download": _may_be_given(recorder, has_password),
+    }
+    return HTTPStatus.OK, JSON, json.dumps(shown), {}
+
+
+def file(recorder: Recorder | None, name: str, *, has_password: bool) -> Found:
+    """One of them."""
+    if recorder is None:
+        return HTTPStatus.NOT_FOUND, PLAIN, NO_RECORDER, {}
+    if not _may_be_given(recorder, has_password):
+        return HTTPStatus.FORBIDDEN, PLAIN, NOT_OPENLY, {}
+    try:
+        # Only what is on the list: a name from outside must not be a way to other files.
+        if name not in {each.name for each in recordings(recorder.folder)}:
+            return HTTPStatus.NOT_FOUND, PLAIN, "no such recording; it may have given way\n", {}
+        content = (recorder.folder / name).read_bytes()
+    except OSError as error:
+        return HTTPStatus.SERVICE_UNAVAILABLE, PLAIN, _trouble(recorder, error), {}
+    return HTTPStatus.OK, GZIP, content, {"Content-Disposition": f'attachment; filename="{name}"'}
+
+
+def _may_be_given(recorder: Recorder, has_password: bool) -> bool:
+    return recorder.anonymize or has_password
+
+
+def _trouble(recorder: Recorder, error: OSError) -> str:
+    return f"{recorder.folder}: {error.strerror or error}\n"
