@@ -23,18 +23,22 @@ from ...settings.web import WebSettings
 ASSETS = Path(__file__).with_name("assets")
 
 _PART = re.compile(r"\{\{([\w./]+)\}\}")
-_COMMENT = re.compile(r"^ *// .*\n", re.MULTILINE)
+_FOR_READERS = re.compile(r"^ *// .*\n|^ +", re.MULTILINE)
+"""What is for those who read the source, not for phones: comments, and the indentation."""
 
 
-def document(settings: WebSettings, history: bool = False) -> tuple[str, str]:
+def document(
+    settings: WebSettings, *, history: bool = False, recorder: bool = False
+) -> tuple[str, str]:
     """The HTML, with the facts that it shows filled in, and its Content-Security-Policy.
 
-    ``history`` is whether the bridge keeps one: without, the page does not ask for it.
+    ``history`` and ``recorder`` are whether the bridge has them: else the page does not ask.
     """
     data = {
         "title": settings.title,
         "version": __version__,
         "history": history,
+        "recorder": recorder,
         "groups": [
             {"name": name, "fields": [_described(each) for each in FIELDS if each.group == name]}
             for name in GROUPS
@@ -53,8 +57,7 @@ def document(settings: WebSettings, history: bool = False) -> tuple[str, str]:
         name = match[1]
         if name == "data":
             return text
-        # Comments are for those who read the source, not for phones.
-        return _COMMENT.sub("", (ASSETS / name).read_text("utf-8").strip())
+        return _FOR_READERS.sub("", (ASSETS / name).read_text("utf-8").strip())
 
     html = _PART.sub(part, (ASSETS / "page.html").read_text("utf-8"))
     policy = {

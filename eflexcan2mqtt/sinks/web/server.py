@@ -106,7 +106,9 @@ class _Server(ThreadingHTTPServer):
         self.board = board
         self.past, self.recorder = past, recorder
         self.questions = threading.Semaphore(MOST_QUESTIONS)
-        self.page, self.policy = document(settings, history=past is not None)
+        self.page, self.policy = document(
+            settings, history=past is not None, recorder=recorder is not None
+        )
         self.names = Names(settings.names)
         self.password = Password(settings.username, settings.password)
         self.streams = threading.Semaphore(MOST_STREAMS)

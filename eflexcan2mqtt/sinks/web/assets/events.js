@@ -1,17 +1,13 @@
 // The events of a chart: as marks, in what is read at the cursor, and as a list below.
 
-const LATEST = 3;  // so many are always listed, the others when asked for
 const NEAR_PX = 6;
 
 class Events {
   constructor(battery) {
     this.bank = battery === "bank";
     this.list = [];
-    this.newest = el("ul", {class: "events", "aria-label": "Events, the latest first"});
-    this.earlier = el("ul", {class: "events", tabindex: "0", "aria-label": "Earlier events"});
-    this.head = el("summary");
-    this.rest = el("details", {}, this.head, this.earlier);
-    this.box = el("div", {}, this.newest, this.rest);
+    this.fold = new Fold("Events", "Earlier events");
+    this.box = this.fold.box;
   }
 
   // Equal events are not made anew: a reader's selection and place stay.
@@ -23,11 +19,7 @@ class Events {
     for (const each of events)
       lines.unshift(el("li", {}, el("b", {class: each.begin ? "begins" : "ends", "aria-hidden": "true"}), el("span", {}, this.words(each))));
     if (more) lines.push(el("li", {}, `and ${number(more, 0)} more`));
-    this.newest.replaceChildren(...lines.splice(0, LATEST));
-    this.earlier.replaceChildren(...lines);
-    put(this.head, `${number(events.length - LATEST + more, 0)} earlier`);
-    this.box.hidden = !events.length;
-    this.rest.hidden = !lines.length;
+    this.fold.show(lines, events.length + more);
   }
 
   // The text of an alarm or a relay says how it is now, that of a finding stays the same when it ends.

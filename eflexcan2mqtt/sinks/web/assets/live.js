@@ -70,5 +70,6 @@ function lost() { if (STATE.open || !STATE.health) { STATE.open = false; show();
 put($("title"), DATA.title);
 new Charts($("history"), "bank", ["charge"]);
 if (DATA.history) showToday();
+if (DATA.recorder) new Recordings($("recordings"));
 setInterval(() => { if (Date.now() - heard > GONE_MS) { lost(); connect(); } }, 1000);
 connect();

@@ -29,6 +29,28 @@ function arrange(list, items) {
   });
 }
 
+const LATEST = 3;
+
+// A list, the latest first: the first items are always there, the others when asked for.
+class Fold {
+  constructor(name, earlier) {
+    this.newest = el("ul", {class: "events", "aria-label": name + ", the latest first"});
+    this.earlier = el("ul", {class: "events", tabindex: "0", "aria-label": earlier});
+    this.head = el("summary");
+    this.rest = el("details", {}, this.head, this.earlier);
+    this.box = el("div", {}, this.newest, this.rest);
+  }
+
+  // ``count`` is how many the lines stand for.
+  show(lines, count) {
+    this.box.hidden = !count;
+    this.newest.replaceChildren(...lines.splice(0, LATEST));
+    this.earlier.replaceChildren(...lines);
+    put(this.head, `${number(count - LATEST, 0)} earlier`);
+    this.rest.hidden = !lines.length;
+  }
+}
+
 const FORMATS = [0, 1, 2].map(digits => new Intl.NumberFormat("en-GB",
   {minimumFractionDigits: digits, maximumFractionDigits: digits}));
 const SIGNED = [0, 1, 2].map(digits => new Intl.NumberFormat("en-GB",
