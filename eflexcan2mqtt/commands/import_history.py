@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from ..protocol.limits import adjusted
 from ..protocol.minutes import MINUTE_S, Minute, Minutes
 from ..protocol.reading import Reading
 from ..settings.schema import Config
+from ..sinks.database import give_to_owner_of_folder
 from ..sinks.history.store import History, HistoryBusyError, HistoryError
 from ..sources.recording import Recording, no_reading
 from . import Finding
@@ -36,7 +36,7 @@ def import_history(
 
     ``end`` is when the last frame came, for recordings with relative times: of these, no other
     times are taken.  What is there already stays: a minute only changes if a recording has more
-    of it.
+    of it.  All files belong to the owner of the folder, also if root imports.
     """
     if not config.history.max_mb:
         yield Finding(False, "[history] max_mb is 0: no history is kept")
@@ -48,8 +48,8 @@ def import_history(
         )
         return
     try:
-        with closing(History(folder)) as history:
-            _give_to_owner(history.path)
+        with closing(History(folder, live=False)) as history:
+            give_to_owner_of_folder(history.path)
             for name in names:
                 yield _import(history, config, name, end)
             history.finish()
@@ -117,10 +117,3 @@ class _Import:
 
 def _local(time: int) -> str:
     return datetime.fromtimestamp(time // MINUTE_S * MINUTE_S).isoformat(" ", "minutes")
-
-
-def _give_to_owner(path: Path) -> None:
-    """What root makes in the folder of the service, the service must be able to write."""
-    owner = path.parent.stat()
-    with suppress(PermissionError):
-        os.chown(path, owner.st_uid, owner.st_gid)

@@ -13,6 +13,9 @@ from .reading import Reading
 
 ALARM, RELAY, ATTENTION, MISSING = "alarm", "relay", "attention", "missing"
 
+START = "start"
+"""The bridge was started: only what lasts begins once more after it."""
+
 MOST_EVENTS = 100
 """So many are kept until they are taken: a relay that flutters must not fill a disk."""
 
@@ -40,13 +43,28 @@ class HistoryEvent(NamedTuple):
     text: str
 
 
+def in_order(events: Iterable[HistoryEvent]) -> list[HistoryEvent]:
+    """By time; a start comes before what begins in the same second."""
+    return sorted(events, key=lambda each: (each.time, each.kind != START, each))
+
+
 class Events:
-    """Compares each cycle and each list of findings with the one before."""
+    """Compares each cycle and each list of findings with the one before.
+
+    ``left_out`` is how many there were no room for, since the start.
+    """
 
     def __init__(self) -> None:
+        self.left_out = 0
+        self._started = 0
         self._events: list[HistoryEvent] = []
         self._states: dict[int, _State] = {}
         self._findings: dict[tuple[str, int | None, str | None], BankFinding] = {}
+
+    def start(self, time: int) -> None:
+        """The bridge was started then: nothing that it found is older."""
+        self._started = time
+        self._add(time, BANK_NUMBER, START, True, "the bridge was started")
 
     def cycle(self, cycle: Iterable[Reading]) -> None:
         """Take a cycle."""
@@ -76,11 +94,12 @@ class Events:
         for key in before.keys() - self._findings.keys():
             self._found(before[key], now, begin=False)
         for key in self._findings.keys() - before.keys():
-            self._found(self._findings[key], self._findings[key].since or now, begin=True)
+            since = max(self._findings[key].since or now, self._started)
+            self._found(self._findings[key], since, begin=True)
 
     def take(self) -> list[HistoryEvent]:
         """The events since the last call, in the order of their times."""
-        events, self._events = sorted(self._events), []
+        events, self._events = in_order(self._events), []
         return events
 
     def _found(self, finding: BankFinding, time: int, *, begin: bool) -> None:
@@ -93,6 +112,8 @@ class Events:
     def _add(self, time: int, battery: int, kind: str, begin: bool, text: str) -> None:
         if len(self._events) < MOST_EVENTS:
             self._events.append(HistoryEvent(time, battery, kind, int(begin), text))
+        else:
+            self.left_out += 1
 
 
 def _alarm_text(alarms: tuple[int, int, int]) -> str:

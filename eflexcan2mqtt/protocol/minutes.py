@@ -6,13 +6,12 @@ All numbers are whole, so that they need little room; SCALES says what was multi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from itertools import pairwise
-from operator import itemgetter, mul
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
+from operator import itemgetter, mul, sub
 from typing import NamedTuple, TypeAlias
 
-from .bank import remember
-from .energy import recent
+from .energy import LONGEST_S, recent
 from .reading import Reading
 
 MINUTE_S = 60
@@ -29,12 +28,13 @@ _Sample: TypeAlias = tuple[int, int, str, int, float, float, int, int, list[int]
 _Latest: TypeAlias = tuple[int, int, float, float]
 _Totals: TypeAlias = tuple[int, float, float, float, float]
 
-# What a minute needs of a reading; the rest is done once a minute, for it is cheaper.
+# What a minute needs of a reading; the rest is done once a minute, which takes half as long.
 _sampled = itemgetter(
     *("time", "battery_number", "battery_id"),
     *("battery_soc", "battery_voltage", "battery_current"),
     *("min_temp", "max_temp", "cell_voltages"),
 )
+_time = itemgetter(0)
 
 
 class Minute(NamedTuple):
@@ -78,55 +78,61 @@ class Minutes:
     def __init__(self) -> None:
         self.time = 0
         self._minute: int | None = None
-        self._batteries: defaultdict[int, list[_Sample]] = defaultdict(list)
-        self._bank: list[_Totals] = []
+        self._cycles: list[list[_Sample]] = []  # of the minute
         self._latest: dict[str, _Latest] = {}  # by battery_id
-        self._in_sample: set[str] = set()  # whose readings came with the last sample of the bank
         self._before: dict[int, int] = {}  # the times of the last samples of the minute before
 
     def cycle(self, cycle: list[Reading]) -> list[Minute]:
         """Take a cycle that is not empty; return the minutes that are over by it."""
         samples: list[_Sample] = list(map(_sampled, cycle))
-        times, numbers, names, soc, volts, amps, *_ = zip(*samples, strict=True)
-        time = max(times)
+        time = max(map(_time, samples))
         minute = time // MINUTE_S
         ended = self.end() if minute != self._minute else []
         self.time, self._minute = time, minute
-        for number, sample in zip(numbers, samples, strict=True):
-            self._batteries[number].append(sample)
-        for name, *values in zip(names, soc, volts, amps, strict=True):
-            remember(self._latest, name, (time, *values))
-        self._sample_bank(time, names)
+        self._cycles.append(samples)
         return ended
-
-    def _sample_bank(self, time: int, names: Sequence[str]) -> None:
-        # Two batteries with one number split a cycle; a second sample would count twice.
-        if self._bank and self._bank[-1][0] == time and self._in_sample.isdisjoint(names):
-            self._bank.pop()
-        else:
-            self._in_sample.clear()
-        self._in_sample.update(names)
-        held = [each for each in self._latest.values() if recent(each[0], time)]
-        _, soc, volts, amps = zip(*held, strict=True)
-        count = len(held)
-        watts = sum(map(mul, volts, amps))
-        self._bank.append((time, sum(soc) / count, sum(volts) / count, sum(amps), watts))
 
     def end(self) -> list[Minute]:
         """Return what was collected; there may be more of the same minute later."""
-        minute = self._minute
+        minute, self._minute = self._minute, None
+        cycles, self._cycles = self._cycles, []
         if minute is None:
             return []
-        ended = [self._battery(minute, number) for number, each in self._batteries.items() if each]
-        times, soc, volts, amps, watts = zip(*self._bank, strict=True)
+        batteries: defaultdict[int, list[_Sample]] = defaultdict(list)
+        for sample in chain.from_iterable(cycles):
+            batteries[sample[1]].append(sample)
+        ended = [self._battery(minute, number, each) for number, each in batteries.items()]
+        times, soc, volts, amps, watts = zip(*self._bank(cycles), strict=True)
         colds, hots, lows, highs = zip(*(each[-4:] for each in ended), strict=True)
         extremes = (min(colds), max(hots), min(lows), max(highs))
         ended.append(self._made(minute, BANK_NUMBER, times, soc, volts, amps, watts, extremes))
-        self._minute, self._bank = None, []
         return ended
 
-    def _battery(self, minute: int, number: int) -> Minute:
-        samples, self._batteries[number] = self._batteries[number], []
+    def _bank(self, cycles: Iterable[list[_Sample]]) -> list[_Totals]:
+        """The samples of the bank."""
+        found: list[_Totals] = []
+        in_sample: set[str] = set()  # whose readings came with the last of them
+        for samples in cycles:
+            times, _, names, soc, volts, amps, *_ = zip(*samples, strict=True)
+            time = max(times)
+            self._latest.update(zip(names, zip(repeat(time), soc, volts, amps), strict=True))
+            # Two batteries with one number split a cycle; a second sample would count twice.
+            if found and found[-1][0] == time and in_sample.isdisjoint(names):
+                found.pop()
+            else:
+                in_sample.clear()
+            in_sample.update(names)
+            held = [each for each in self._latest.values() if 0 <= time - each[0] <= LONGEST_S]
+            _, soc, volts, amps = zip(*held, strict=True)
+            watts = sum(map(mul, volts, amps))
+            found.append((time, sum(soc) / len(held), sum(volts) / len(held), sum(amps), watts))
+        # Memory is bounded, whatever ids there were.
+        self._latest = {
+            name: each for name, each in self._latest.items() if recent(each[0], self.time)
+        }
+        return found
+
+    def _battery(self, minute: int, number: int, samples: list[_Sample]) -> Minute:
         times, _, _, soc, volts, amps, colds, hots, cells = zip(*samples, strict=True)
         lowest, highest = min(cells, key=min), max(cells, key=max)
         low, high = min(lowest), max(highest)
@@ -151,22 +157,24 @@ class Minutes:
     ) -> Minute:
         seconds = max(_seconds((self._before.get(number, 0), *times)), 1)
         self._before[number] = times[-1]
-        each_s = seconds / len(watts)
+        joules = seconds / len(watts) * sum(watts)
+        joules_both_ways = seconds / len(watts) * sum(map(abs, watts))
         return Minute(
             *(minute, number, seconds),
             *_span(soc, SCALES["soc"]),
             *_span(volts, SCALES["voltage"]),
             *_span(amps, SCALES["current"]),
             *(round(min(watts)), round(max(watts))),
-            round(each_s * sum(each for each in watts if each > 0)),
-            round(each_s * -sum(each for each in watts if each < 0)),
+            round((joules_both_ways + joules) / 2),
+            round((joules_both_ways - joules) / 2),
             *extremes,
         )
 
 
 def _seconds(times: Sequence[int]) -> int:
     """How long there were readings since the first of these; a pause counts as a second."""
-    return sum(now - then if recent(then, now) else 1 for then, now in pairwise(times))
+    gaps = map(sub, times[1:], times)
+    return sum(each if 0 <= each <= LONGEST_S else 1 for each in gaps)
 
 
 def packed(mv: int, battery: int, cell: int) -> int:

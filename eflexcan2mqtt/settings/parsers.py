@@ -77,7 +77,8 @@ def moment(value: str) -> float:
         seconds = date.timestamp()
     except (ValueError, OverflowError, OSError):
         try:
-            seconds = float(value)
+            # Python also takes digits of other scripts, and 1_7.
+            seconds = float(value) if value.isascii() and "_" not in value else math.nan
         except ValueError:
             seconds = math.nan
     if not EARLIEST <= seconds <= LATEST:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 _MAGIC = b"SQLite format 3\0"
@@ -31,6 +33,15 @@ def move_away(path: Path) -> Path:
         if file.exists():
             file.rename(f"{aside}{suffix}")
     return aside
+
+
+def give_to_owner_of_folder(path: Path) -> None:
+    """What root makes in the folder of the service, the service must be able to write."""
+    owner = path.parent.stat()
+    for suffix in ("", *_SIDE_FILES):
+        # The service owns the folder: a link there must not make root give away something else.
+        with suppress(FileNotFoundError, PermissionError):
+            os.chown(f"{path}{suffix}", owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def remove_side_files(path: Path) -> None:

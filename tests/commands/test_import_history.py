@@ -172,8 +172,15 @@ def test_without_history_there_is_nothing_to_import(done, config):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_what_root_imports_belongs_to_the_owner_of_the_folder(done, recording, tmp_path):
+def test_what_root_imports_belongs_to_the_owner_of_the_folder(config, recording, tmp_path):
     (tmp_path / "kept").mkdir()
     os.chown(tmp_path / "kept", 12345, 12345)
-    done(recording(0, 1))
-    assert (tmp_path / "kept" / FILE_NAME).stat().st_uid == 12345
+    path = str(recording(0, 1))
+    importing = import_history(config, [path, path], None, None)
+    assert next(importing).good
+    during = {each.name: each.stat().st_uid for each in (tmp_path / "kept").iterdir()}
+    assert during == {f"{FILE_NAME}{suffix}": 12345 for suffix in ("", "-wal", "-shm")}
+    assert next(importing).good
+    assert list(importing) == []
+    [left] = (tmp_path / "kept").iterdir()
+    assert (left.name, left.stat().st_uid) == (FILE_NAME, 12345)

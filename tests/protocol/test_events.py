@@ -96,4 +96,17 @@ def test_a_relay_that_flutters_does_not_fill_the_disk():
     for at in range(2 * MOST_EVENTS):
         events.cycle([reading(at, charge_relay_status=("Make", "Break")[at % 2])])
     assert len(events.take()) == MOST_EVENTS
+    assert events.left_out == MOST_EVENTS - 1  # the first cycle was calm
     assert events.take() == []
+
+
+def test_a_start_comes_before_all_that_lasts():
+    events = Events()
+    events.start(START)
+    events.attention([finding(since=START - 1)], START + 5)
+    events.cycle([reading(0, charge_relay_status="Break")])
+    assert [tuple(each)[:4] for each in events.take()] == [
+        (START, 0, "start", 1),
+        (START, 0, "attention", 1),
+        (START, 3, "relay", 1),
+    ]

@@ -163,6 +163,18 @@ def test_the_bank_names_the_lowest_and_the_highest_cell_with_its_battery():
     assert unpacked(found[START // 60, 3].cell_min) == (3300, 3, 1)
 
 
+def test_the_lowest_and_the_highest_cell_of_a_minute_are_of_any_reading():
+    """Whatever the battery says of its extremes."""
+    cycles = []
+    for at, mv in enumerate((3310, 3200, 3400, 3300)):
+        cells = [mv] * 16
+        cells[at] += at  # so that the highest is another one than the lowest
+        cycles.append([reading(START + at, cell_voltages=cells)])
+    found = collected(cycles)[START // 60, 3]
+    assert unpacked(found.cell_min) == (3200, 3, 1)
+    assert unpacked(found.cell_max) == (3402, 3, 3)
+
+
 def test_a_battery_that_is_missing_has_no_minute():
     cycles = [
         [reading(START, 3), reading(START, 4)],

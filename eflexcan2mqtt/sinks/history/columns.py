@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from ...protocol.minutes import SCALES, Minute
 
 FORMAT = 1
@@ -30,7 +32,7 @@ TABLES = (
 # A minute may come twice: after a restart, after the clock was set back, from a recording.
 _UPSERT = (
     f"DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _VALUES)} "
-    "WHERE excluded.seconds > {table}.seconds"
+    "WHERE excluded.seconds {more} {table}.seconds"
 )
 
 
@@ -43,18 +45,28 @@ def _merged(name: str) -> str:
     return f"{name[-3:].upper()}({name})"
 
 
-INSERT_MINUTE = (
-    f"INSERT INTO minutes VALUES ({', '.join('?' * len(COLUMNS))}) "  # noqa: S608 (all ours)
-    f"ON CONFLICT (time, battery) {_UPSERT.format(table='minutes')}"
-)
-INSERT_EVENT = "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?)"
+class Inserts(NamedTuple):
+    """What of two that have equally many seconds stays, is decided by ``more``: > or >=."""
 
-INSERT_QUARTERS = (
-    f"INSERT INTO quarters ({_NAMES}) "  # noqa: S608
-    f"SELECT time / {QUARTER} * {QUARTER}, battery, {', '.join(map(_merged, _VALUES))} "
-    f"FROM minutes WHERE time >= ? AND time < ? GROUP BY battery, time / {QUARTER} "
-    f"ON CONFLICT (battery, time) {_UPSERT.format(table='quarters')}"
-)
+    minute: str
+    quarters: str
+
+
+def _inserts(more: str) -> Inserts:
+    return Inserts(
+        f"INSERT INTO minutes VALUES ({', '.join('?' * len(COLUMNS))}) "  # noqa: S608 (all ours)
+        f"ON CONFLICT (time, battery) {_UPSERT.format(table='minutes', more=more)}",
+        f"INSERT INTO quarters ({_NAMES}) "  # noqa: S608
+        f"SELECT time / {QUARTER} * {QUARTER}, battery, {', '.join(map(_merged, _VALUES))} "
+        f"FROM minutes WHERE time >= ? AND time < ? GROUP BY battery, time / {QUARTER} "
+        f"ON CONFLICT (battery, time) {_UPSERT.format(table='quarters', more=more)}",
+    )
+
+
+LIVE, IMPORTED = _inserts(">="), _inserts(">")
+"""What the service has heard itself wins."""
+
+INSERT_EVENT = "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?)"
 
 _SHOWN = {
     **{

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...protocol.energy import JOULES_PER_KWH
-from ...protocol.events import HistoryEvent
+from ...protocol.events import HistoryEvent, in_order
 from ...protocol.minutes import BANK_NUMBER, MINUTE_S, unpacked
 from ..database import NONSENSE
 from .columns import COLUMNS, POINT, QUARTER, SELECT_QUARTERS, SELECT_STEP, TABLES
@@ -173,7 +173,7 @@ class Past:
             for each in pending
             if start <= each.time < end and battery in (BANK_NUMBER, each.battery)
         }
-        events = sorted(found | new)[-MOST_EVENTS:]
+        events = in_order(found | new)[-MOST_EVENTS:]
         return events, count + len(new - found) - len(events)
 
 

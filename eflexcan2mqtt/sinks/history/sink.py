@@ -6,10 +6,11 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from math import ceil
 from pathlib import Path
 from queue import Full
 
-from ...protocol.events import Events
+from ...protocol.events import MOST_EVENTS, Events
 from ...protocol.findings import BankFinding
 from ...protocol.minutes import Minute, Minutes
 from ...protocol.reading import Reading
@@ -39,14 +40,20 @@ class HistorySink(Sink):
         self.past = past
         self._writer, self._attention, self._clock = writer, attention, clock
         self._minutes, self._events = Minutes(), Events()
+        self._started = clock()
         self._heard = 0.0  # when the last cycle came, by the clock
         self._losing = False  # as it was logged
+        self._left_out = 0  # events, until the last batch
+        self._fluttering = False  # as it was logged
         self._thread = threading.Thread(target=writer.run, name="history", daemon=True)
         self._thread.start()
 
     def publish(self, cycle: list[Reading]) -> None:
+        first = not self._minutes.time
         ended = self._minutes.cycle(cycle)
         self._heard = self._clock()
+        if first:  # now it is known when the start was, in seconds since 1970
+            self._events.start(self._minutes.time - ceil(max(self._heard - self._started, 0)))
         if ended:
             self._hand_over(ended)
         self._events.cycle(cycle)
@@ -71,6 +78,7 @@ class HistorySink(Sink):
 
     def _hand_over(self, minutes: list[Minute]) -> None:
         batch = Batch(minutes, self._events.take())
+        self._log_flutter()
         if batch.minutes or batch.events:
             try:
                 self._writer.queue.put_nowait(batch)
@@ -78,6 +86,15 @@ class HistorySink(Sink):
                 if not self._losing:
                     log.warning("the disk does not answer for hours: history loses what comes now")
                 self._losing = True
+
+    def _log_flutter(self) -> None:
+        before, self._left_out = self._left_out, self._events.left_out
+        fluttering = self._left_out > before
+        if fluttering and not self._fluttering:
+            log.warning("more than %d events in a minute: history leaves out the rest", MOST_EVENTS)
+        elif self._fluttering and not fluttering:
+            log.info("history has all events again; %d were left out", before)
+        self._fluttering = fluttering
 
 
 def started(

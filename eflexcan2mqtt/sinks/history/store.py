@@ -25,7 +25,7 @@ from ..database import (
     remove_side_files,
     used_bytes,
 )
-from .columns import FORMAT, HOUR, INSERT_EVENT, INSERT_MINUTE, INSERT_QUARTERS, TABLES
+from .columns import FORMAT, HOUR, IMPORTED, INSERT_EVENT, LIVE, TABLES
 
 FILE_NAME = "history.db"
 
@@ -53,11 +53,13 @@ class History:
     """The file of a folder, open for writing: by one program at a time.
 
     Every method raises HistoryError for what the disk does.  ``set_aside`` is what a damaged
-    file was renamed to.
+    file was renamed to.  With ``live``, what is written wins over what is there and has as many
+    seconds.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, live: bool = True) -> None:
         self.path = folder / FILE_NAME
+        self._inserts = LIVE if live else IMPORTED
         self.set_aside: Path | None = None
         self._hours: set[int] = set()  # with minutes that are in no quarter yet
         self._inode: tuple[int, int] | None = None
@@ -90,7 +92,7 @@ class History:
                 raise HistoryBrokenError(f"{self.path}: was removed while in use")
             hours = self._hours | {each.time // HOUR for each in minutes}
             with self._database as database:
-                database.executemany(INSERT_MINUTE, minutes)
+                database.executemany(self._inserts.minute, minutes)
                 database.executemany(INSERT_EVENT, events)
                 over = self._gather(hours, minutes[-1].time) if minutes else set()
             self._hours = hours - over  # only now they are on the disk
@@ -110,7 +112,7 @@ class History:
             if first >= until:
                 return 0
             # Also those of a killed process, wherever in the past they belong.
-            database.execute(INSERT_QUARTERS, (first * HOUR, until * HOUR))
+            database.execute(self._inserts.quarters, (first * HOUR, until * HOUR))
             database.execute("DELETE FROM minutes WHERE time < ?", (until * HOUR,))
             return until - first
 
@@ -193,7 +195,7 @@ class History:
         _, newest = self._database.execute(_ENDS).fetchone()
         over = hours - {last // HOUR, newest // HOUR}
         for hour in sorted(over):
-            self._database.execute(INSERT_QUARTERS, (hour * HOUR, (hour + 1) * HOUR))
+            self._database.execute(self._inserts.quarters, (hour * HOUR, (hour + 1) * HOUR))
         return over
 
     @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Empty, Queue
 from typing import NamedTuple
@@ -18,7 +18,11 @@ from .store import History, HistoryBrokenError, HistoryBusyError, HistoryError
 log = logging.getLogger(__name__)
 
 WRITE_S = 300.0
-"""An SD card lives longer if it is written seldom; a killed process loses so much."""
+"""An SD card lives longer if it is written seldom; a killed process loses so much.
+
+A write may be a tenth earlier or later, when a batch comes: a bus hands over each minute, so what
+is written is whole, and no minute is open then that would be lost beside those five.
+"""
 
 MOST_BATCHES = 360
 """Kept in memory while the disk does not work, or hangs: six hours."""
@@ -51,11 +55,13 @@ class Writer:
         *,
         write_s: float = WRITE_S,
         allowance: Allowance | None = None,
+        ran: Callable[[], float] = time.monotonic,
     ) -> None:
         self.queue: Queue[Batch | None] = Queue(MOST_BATCHES)
         self.pending: Batch | None = NOTHING
         self._folder, self._max_bytes, self._write_s = folder, max_mb * _MB, write_s
         self._allowance = allowance or Allowance()
+        self._ran = ran
         self._minutes: deque[Minute] = deque(maxlen=_MOST_MINUTES)
         self._events: deque[HistoryEvent] = deque(maxlen=_MOST_EVENTS)
         self._store: History | None = None
@@ -64,10 +70,11 @@ class Writer:
     def run(self) -> None:
         """The thread."""
         self._write()
-        due = time.monotonic() + self._write_s
+        early = late = self._write_s / 10
+        due = self._ran() + self._write_s - late
         while True:
             try:
-                batch = self.queue.get(timeout=max(due - time.monotonic(), 0))
+                batch = self.queue.get(timeout=max(due + late - self._ran(), 0))
             except Empty:
                 batch = NOTHING
             if batch is None:
@@ -77,8 +84,8 @@ class Writer:
             if self.pending is not None:
                 self.pending = Batch(tuple(self._minutes), tuple(self._events))
             # A pipe may send faster than a bank.
-            if time.monotonic() >= due or len(self._minutes) > _MOST_MINUTES // 2:
-                due = time.monotonic() + self._write_s
+            if self._ran() >= due - early or len(self._minutes) > _MOST_MINUTES // 2:
+                due = self._ran() + self._write_s
                 self._write()
         self._write()
         if self._minutes or self._events:

@@ -7,7 +7,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -26,10 +26,13 @@ NO_HISTORY = "there is no history: [storage] directory is not set, or [history] 
 JSON, CSV = "application/json", "text/csv; charset=utf-8"
 PLAIN = "text/plain; charset=utf-8"
 
+BYTE_ORDER_MARK = "\ufeff"
+"""Without it, Excel takes ° for two letters."""
+
 _QUANTITIES = ("soc", "voltage", "current", "power")
 
+_CSV_TIME = ("time", "UTC offset (h)")
 _CSV = {
-    "time": "time",
     "soc": "SOC (%)",
     "soc_min": "SOC min (%)",
     "soc_max": "SOC max (%)",
@@ -72,10 +75,14 @@ def answer(past: Past | None, query: str) -> tuple[HTTPStatus, str, str]:
 
 def _asked(query: str, now: float) -> tuple[Question, str]:
     """What the parameters ask for; raises ValueError with the name of a wrong one."""
-    given = dict(parse_qsl(query, keep_blank_values=True))
-    known = {"battery", "from", "to", "points", "format"}
-    for name in given.keys() - known:
-        raise ValueError(f"{name}: unknown parameter; there are {', '.join(sorted(known))}")
+    known = ("battery", "format", "from", "points", "to")
+    given: dict[str, str] = {}
+    for name, text in parse_qsl(query, keep_blank_values=True):
+        if name not in known:
+            raise ValueError(f"{name}: unknown parameter; there are {', '.join(known)}")
+        if name in given:
+            raise ValueError(f"{name}: given more than once")
+        given[name] = text
 
     def value(name: str, parse: Callable[[str], Any], default: Any) -> Any:
         try:
@@ -95,9 +102,11 @@ def _asked(query: str, now: float) -> tuple[Question, str]:
 def _battery(text: str) -> int:
     if text == BANK:
         return BANK_NUMBER
-    if not text.isdecimal() or int(text) not in BATTERIES:
-        raise ValueError(f"expected {BANK} or a number from {BATTERIES[0]} to {BATTERIES[-1]}")
-    return int(text)
+    try:
+        return whole(BATTERIES[0], BATTERIES[-1])(text)
+    except ValueError:
+        expected = f"expected {BANK} or a number from {BATTERIES[0]} to {BATTERIES[-1]}"
+        raise ValueError(expected) from None
 
 
 def _format(text: str) -> str:
@@ -151,16 +160,21 @@ def _to_json(question: Question, found: PastAnswer) -> dict[str, Any]:
 
 def _to_csv(found: PastAnswer) -> str:
     text = io.StringIO()
+    text.write(BYTE_ORDER_MARK)
     writer = csv.writer(text)
-    writer.writerow([*_CSV.values(), *(name for each in _CSV_CELLS.values() for name in each)])
+    writer.writerow(
+        [*_CSV_TIME, *_CSV.values(), *(name for each in _CSV_CELLS.values() for name in each)]
+    )
     writer.writerows(map(list, map(_row, found.points)))
     return text.getvalue()
 
 
 def _row(point: Point) -> Iterator[Any]:
-    # Local time, without its offset: spreadsheets take only that for a time.
-    yield datetime.fromtimestamp(point["time"]).isoformat(" ")
-    for key in list(_CSV)[1:]:
+    # Spreadsheets take a local time with its offset for text; without, an hour of autumn is twice.
+    local = datetime.fromtimestamp(point["time"]).astimezone()
+    yield local.replace(tzinfo=None).isoformat(" ")
+    yield (local.utcoffset() or timedelta()) / timedelta(hours=1)
+    for key in _CSV:
         yield round(point[key], 4)
     for key in _CSV_CELLS:
         yield from point[key]

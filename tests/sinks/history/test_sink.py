@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from eflexcan2mqtt.protocol.events import MOST_EVENTS
 from eflexcan2mqtt.protocol.findings import BankFinding
 from eflexcan2mqtt.protocol.minutes import BANK_NUMBER
 from eflexcan2mqtt.sinks.history.past import Question
@@ -33,8 +35,8 @@ class Bank:
         self.findings: list[BankFinding] = []
         self.sink = started(folder, 200.0, lambda: self.findings, lambda: self.now)
 
-    def cycle(self, at: int) -> None:
-        self.sink.publish([{**FULL[0], "time": START + at}])
+    def cycle(self, at: int, **changes: str) -> None:
+        self.sink.publish([{**FULL[0], **changes, "time": START + at}])
 
     def silence(self, seconds: float) -> None:
         self.now += seconds
@@ -71,11 +73,34 @@ def test_a_silent_bus_ends_a_minute_and_events_come_without_one(bank, tmp_path):
     wait_until(lambda: times(bank) == [0], "the minute")
     bank.findings = [STALE]
     bank.silence(1)
-    wait_until(lambda: bank.answer().events, "the event")
+    wait_until(lambda: len(bank.answer().events) == 2, "the event")
     bank.findings = []
     bank.silence(1)
-    wait_until(lambda: len(bank.answer().events) == 2, "its end")
-    assert [(each.time - START, each.begin) for each in bank.answer().events] == [(62, 1), (63, 0)]
+    wait_until(lambda: len(bank.answer().events) == 3, "its end")
+    found = [(each.time - START, each.kind, each.begin) for each in bank.answer().events]
+    assert found == [(0, "start", 1), (62, "attention", 1), (63, "attention", 0)]
+
+
+def test_history_says_when_the_bridge_was_started(bank, tmp_path):
+    """The bus was silent for 20 s then."""
+    wait_until(lambda: is_open(tmp_path), "the file")
+    bank.silence(20)
+    bank.cycle(30)
+    bank.cycle(90)
+    wait_until(lambda: bank.answer().events, "the event")
+    [event] = bank.answer().events
+    assert event == (START + 10, BANK_NUMBER, "start", 1, "the bridge was started")
+
+
+def test_a_relay_that_flutters_is_logged_once(bank, caplog):
+    caplog.set_level(logging.INFO)
+    for minute in range(5):
+        for change in range(2 * MOST_EVENTS if minute < 3 else 1):
+            bank.cycle(60 * minute, charge_relay_status=("Make", "Break")[change % 2])
+    assert [each.partition(";")[0] for each in caplog.messages] == [
+        f"more than {MOST_EVENTS} events in a minute: history leaves out the rest",
+        "history has all events again",
+    ]
 
 
 def test_a_stop_writes_what_is_there(tmp_path):

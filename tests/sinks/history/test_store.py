@@ -304,3 +304,15 @@ def test_whatever_damages_the_file_nothing_but_these_errors_gets_out(sound, dama
             history.thin(24)
             history.trim(24, 0)
             history.finish()
+
+
+@pytest.mark.parametrize(("live", "soc"), [(True, 200), (False, 100)])
+def test_of_equally_many_seconds_those_of_the_service_stay(tmp_path, live, soc):
+    with closing(History(tmp_path)) as history:
+        history.write([minute(soc=100)], [])
+    with closing(History(tmp_path, live=live)) as history:
+        history.write([minute(soc=200), minute(NOON + HOUR)], [])
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as database:
+        for table in ("minutes", "quarters"):
+            found = database.execute(f"SELECT soc FROM {table} WHERE time = {NOON}").fetchall()
+            assert found == [(soc,)]

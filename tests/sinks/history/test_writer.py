@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from contextlib import closing, contextmanager
+
+import pytest
 
 from eflexcan2mqtt.protocol.events import HistoryEvent
 from eflexcan2mqtt.sinks.history.allowance import Allowance
 from eflexcan2mqtt.sinks.history.store import FILE_NAME, KEEP_MINUTES, History
-from eflexcan2mqtt.sinks.history.writer import NOTHING, Batch, Writer
+from eflexcan2mqtt.sinks.history.writer import NOTHING, WRITE_S, Batch, Writer
 from tests.support.broker import LONGEST_WAIT_S, wait_until
 from tests.support.faults import seen
 from tests.support.history import NOON, is_open, minute, minutes
@@ -21,9 +24,9 @@ HOUR = 60
 
 
 @contextmanager
-def writing(folder, max_mb=200.0, write_s=0.05, allowance=None):
+def writing(folder, max_mb=200.0, write_s=0.05, allowance=None, ran=time.monotonic):
     """A writer with its thread."""
-    writer = Writer(folder, max_mb, write_s=write_s, allowance=allowance)
+    writer = Writer(folder, max_mb, write_s=write_s, allowance=allowance, ran=ran)
     thread = threading.Thread(target=writer.run)
     thread.start()
     try:
@@ -57,6 +60,24 @@ def test_it_writes_now_and_then(tmp_path):
         wait_until(lambda: stored(tmp_path), "a write")
         writer.queue.put(Batch([], [EVENT]))
         wait_until(lambda: stored(tmp_path, "events"), "another write")
+
+
+@pytest.mark.parametrize("into_minute", [0, 1, 29, 30, 31, 59])
+def test_a_killed_process_loses_five_minutes_at_most(tmp_path, into_minute):
+    """It started so many seconds into a minute; each is handed over when it is over."""
+    ran = [1000.0 + into_minute]
+    lost = []
+    with writing(tmp_path, write_s=WRITE_S, ran=lambda: ran[0]) as writer:
+        wait_until(lambda: is_open(tmp_path), "the file to be open")
+        for at in range(1, 14):
+            ran[0] = 1000.0 + 60 * at + at % 2 / 10
+            lost.append(at - len(stored(tmp_path)))
+            writer.queue.put(Batch([minute(NOON + at)], []))
+            wait_until(
+                lambda at=at: len(writer.pending.minutes) + len(stored(tmp_path)) == at,
+                "the minute",
+            )
+    assert max(lost) == 5
 
 
 def test_a_disk_that_fails_is_told_once_and_loses_nothing(tmp_path, caplog):

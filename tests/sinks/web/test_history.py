@@ -6,8 +6,11 @@ import csv
 import json
 import time
 from contextlib import closing
+from urllib.parse import urlencode
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from eflexcan2mqtt.protocol.events import HistoryEvent
 from eflexcan2mqtt.settings.schema import WebSettings
@@ -109,7 +112,9 @@ def test_a_spreadsheet_can_read_it(history, port, monkeypatch):
     monkeypatch.undo()
     time.tzset()
     assert (status, headers["Content-Type"]) == (200, "text/csv; charset=utf-8")
-    first, second = csv.DictReader(text.splitlines())
+    assert text.startswith("\ufefftime,")
+    first, second = csv.DictReader(text[1:].splitlines())
+    assert first["UTC offset (h)"] == "2.0"
     assert (first["time"], second["time"]) == ("2026-06-01 14:00:00", "2026-06-01 14:05:00")
     assert (first["SOC (%)"], first["power (W)"], first["lowest cell (mV)"]) == (
         *("50.0", "530.0"),
@@ -119,11 +124,60 @@ def test_a_spreadsheet_can_read_it(history, port, monkeypatch):
     assert None not in first  # no more values than names
 
 
+def test_the_hour_that_comes_twice_is_told_apart(history, port, monkeypatch):
+    first = 1_792_888_200 // 60  # 2026-10-25 02:30 in summer
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    history.write([minute(first), minute(first + 60)], [])
+    text = ask(port, f"/history?format=csv&from={first * 60}&to={first * 60 + 7200}")[2]
+    monkeypatch.undo()
+    time.tzset()
+    assert [line.split(",")[:2] for line in text.splitlines()[1:]] == [
+        ["2026-10-25 02:30:00", "2.0"],
+        ["2026-10-25 02:30:00", "1.0"],
+    ]
+
+
+NAMES = st.sampled_from(["battery", "from", "to", "points", "format", "Battery", ""])
+VALUES = st.one_of(
+    st.sampled_from(
+        ["bank", "json", "csv", "3", "٣", "\uff12", "9" * 5000, "1_7", "nan", "-0", "²"]
+    ),
+    st.integers(-10, 2100).map(str),
+    st.integers(1_700_000_000, 1_800_000_000).map(str),
+    st.datetimes().map(str),
+    st.text(max_size=20),
+)
+
+
+@given(st.lists(st.tuples(NAMES, VALUES), max_size=5))
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_parameters_are_answered_or_refused(port, pairs):
+    query = urlencode(pairs, errors="replace")
+    status, headers, text = ask(port, f"/history?{query}")
+    given = dict(pairs)
+    if status == 400:
+        name, _, sentence = text.partition(": ")
+        assert name in given
+        assert sentence.startswith(("expected ", "given more than once", "unknown parameter"))
+    else:
+        assert status == 200
+        assert len(given) == len(pairs)
+        assert query.isascii()
+        assert all(value.isascii() for value in given.values())
+        if headers["Content-Type"] == "application/json":
+            asked = given.get("battery", "bank")
+            assert json.loads(text)["battery"] == (asked if asked == "bank" else int(asked))
+
+
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
         ("battery=16", "battery: expected bank or a number from 1 to 15\n"),
         ("battery=", "battery: expected bank or a number from 1 to 15\n"),
+        ("battery=%D9%A3", "battery: expected bank or a number from 1 to 15\n"),
+        (f"battery={'9' * 5000}", "battery: expected bank or a number from 1 to 15\n"),
+        ("battery=3&battery=4", "battery: given more than once\n"),
         ("points=0", "points: expected a whole number from 1 to 2000\n"),
         ("points=2001", "points: expected a whole number from 1 to 2000\n"),
         ("format=xml", "format: expected json or csv\n"),
@@ -137,7 +191,9 @@ def test_a_wrong_parameter_is_named(port, query, sentence):
 
 
 @pytest.mark.parametrize("name", ["from", "to"])
-@pytest.mark.parametrize("text", ["yesterday", "", "1", "nan", "9e99"])
+@pytest.mark.parametrize(
+    "text", ["yesterday", "", "1", "nan", "9e99", "1_780_315_200", "%D9%A1780315200"]
+)
 def test_a_wrong_time_is_named(port, name, text):
     status, _, text = ask(port, f"/history?{name}={text}")
     assert status == 400
