@@ -11,11 +11,23 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from . import option_texts
-from .options import Anonymize, Check, Command, Forget, Health, ImportHistory, Run, Version
+from . import option_texts, shared_options
+from .options import (
+    Anonymize,
+    Check,
+    Command,
+    Convert,
+    Dbc,
+    Forget,
+    Health,
+    ImportHistory,
+    Judge,
+    Run,
+    Version,
+)
 from .protocol.fields import STAGES
-from .sinks import MQTT, OUTPUTS
-from .sources import BUS, DEFAULT_BATTERIES, RECORDING, SIMULATOR, Input
+from .sinks import OUTPUTS
+from .sources import RECORDING, SIMULATOR
 
 if TYPE_CHECKING:
     from .sources.faults import Fault
@@ -28,7 +40,10 @@ HELP = {
     "check": "check the INI, the CAN interface and the broker",
     "forget": "remove a battery from Home Assistant, or let the counters of energy begin at 0",
     "anonymize": "write a candump recording again with made-up serial numbers",
+    "convert": "write a recording, or the simulated bank, in the format of another program",
+    "dbc": "print a DBC file, by which other CAN programs show what the batteries send",
     "import-history": "add recordings to the history of the service, which must be stopped",
+    "evidence": "count how well recordings agree with what is known of the fields",
     "health": "say whether the service, or the program in this container, is alive",
 }
 
@@ -47,8 +62,15 @@ def parse(arguments: list[str] | None = None) -> Command:
             command = Health()
         case "anonymize":
             command = Anonymize(found.source, found.target)
+        case "convert":
+            end = _end_of(chosen, found)
+            command = Convert(found.input, found.target, _seconds_of(chosen, found), end)
+        case "dbc":
+            command = Dbc()
         case "import-history":
             command = ImportHistory(found.config, tuple(found.recordings), found.end)
+        case "evidence":
+            command = Judge(tuple(found.recordings), found.end, found.json)
         case "forget":
             command = Forget(found.config, found.battery_id)
         case "check":
@@ -83,25 +105,26 @@ def parser(name: str = "") -> argparse.ArgumentParser:
     made = _Parser(
         prog=f"{PROGRAM} {name}", description=f"{HELP[name][:1].upper()}{HELP[name][1:]}."
     )
-    if name == "anonymize":
-        made.add_argument("source", metavar="IN", type=Path, help="a candump recording")
-        made.add_argument("target", metavar="OUT", type=Path, help="a file that is not there yet")
-        return made
-    if name == "health":
-        return made
-    _add_config(made)
-    if name == "forget":
-        _add_battery(made, "battery_id")
-        return made
-    if name == "import-history":
-        made.add_argument(
-            "recordings", metavar="RECORDING", nargs="+", help="a file, as --input reads it"
-        )
-        _add_end(made)
-        return made
-    _add_input(made)
-    _add_output(made)
-    return made
+    match name:
+        case "anonymize":
+            made.add_argument("source", metavar="IN", type=Path, help="a candump recording")
+            made.add_argument("target", metavar="OUT", type=Path, help="a new file")
+        case "check":
+            shared_options.add_config(made)
+            shared_options.add_input(made)
+            shared_options.add_output(made)
+        case "convert":
+            shared_options.add_conversion(made)
+        case "evidence":
+            shared_options.add_recordings(made)
+            made.add_argument("--json", action="store_true", help="print a JSON object instead")
+        case "forget":
+            shared_options.add_config(made)
+            shared_options.add_battery(made, "battery_id")
+        case "import-history":
+            shared_options.add_config(made)
+            shared_options.add_recordings(made)
+    return made  # dbc and health have no options
 
 
 def _run(aliases: bool) -> argparse.ArgumentParser:
@@ -111,9 +134,9 @@ def _run(aliases: bool) -> argparse.ArgumentParser:
         epilog=_commands() if aliases else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_config(made)
-    _add_input(made)
-    _add_output(made)
+    shared_options.add_config(made)
+    shared_options.add_input(made)
+    shared_options.add_output(made)
     made.add_argument(
         "--fields",
         choices=STAGES,
@@ -164,56 +187,6 @@ def _commands() -> str:
     return "\n".join(["commands, each as the first argument:", *rows, "", note])
 
 
-def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        *("-c", "--config", "--config_path"),
-        metavar="FILE",
-        type=Path,
-        help="INI file (default: ./eflexcan2mqtt.ini if there is one, else /etc/eflexcan2mqtt.ini)",
-    )
-
-
-def _add_input(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--input",
-        metavar="SOURCE",
-        type=option_texts.source,
-        default=Input(BUS, ""),
-        help="can[:CHANNEL] (default: the bus in [can]) | simulator[:N] (N batteries, default "
-        f"{DEFAULT_BATTERIES}) | FILE | - : a recording by candump, python-can or SavvyCAN",
-    )
-    _add_end(parser)
-
-
-def _add_end(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--end",
-        metavar="TIME",
-        type=option_texts.end,
-        help="when the last frame of a recording came, if its times are relative: local time as "
-        "'2024-05-17 23:05:39', another one with Z or +02:00 behind, or seconds since 1970",
-    )
-
-
-def _add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--output",
-        choices=OUTPUTS,
-        default=MQTT,
-        help=" | ".join(f"{name}: {each.help}" for name, each in OUTPUTS.items()),
-    )
-
-
-def _add_battery(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.add_argument(
-        name,
-        metavar="BATTERY_ID",
-        type=option_texts.battery,
-        help="the serial number of a battery that has left for good, 'bank' for the bank as a "
-        "whole, or 'energy' for the counters of energy",
-    )
-
-
 def _add_aliases(parser: argparse.ArgumentParser) -> None:
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--check", action="store_true", help="as the command check")
@@ -231,9 +204,18 @@ def _add_aliases(parser: argparse.ArgumentParser) -> None:
 
 def _end_of(parser: argparse.ArgumentParser, found: argparse.Namespace) -> float | None:
     if found.end is not None and found.input.kind != RECORDING:
-        parser.error("--end is for a recording: --input FILE")
+        parser.error("--end is for a recording")
     end: float | None = found.end
     return end
+
+
+def _seconds_of(parser: argparse.ArgumentParser, found: argparse.Namespace) -> int:
+    if found.seconds is None:
+        return shared_options.SIMULATED_S
+    if found.input.kind != SIMULATOR:
+        parser.error("--seconds is for the simulator")
+    seconds: int = found.seconds
+    return seconds
 
 
 def _faults_of(parser: argparse.ArgumentParser, found: argparse.Namespace) -> tuple[Fault, ...]:

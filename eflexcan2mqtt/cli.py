@@ -12,7 +12,19 @@ from pathlib import Path
 from . import daemon
 from .arguments import parse
 from .commands import Caveat, Finding
-from .options import Anonymize, Check, Command, Forget, Health, ImportHistory, Run, Version
+from .options import (
+    Anonymize,
+    Check,
+    Command,
+    Convert,
+    Dbc,
+    Forget,
+    Health,
+    ImportHistory,
+    Judge,
+    Run,
+    Version,
+)
 from .process import pulse, streams
 from .process.stop import Stop, Stopped
 from .settings import environment, secrets, topics
@@ -96,9 +108,14 @@ def _run(command: Command, stop: Stop) -> int:
                 config = _with_input(config, command.input)
                 findings = check(config, command.input, command.output, origin, command.end)
                 return _print(findings, marked=True)
-        case Forget() | Anonymize() | ImportHistory() | Health():
+        case Forget() | Anonymize() | Convert() | ImportHistory() | Judge() | Health():
             with stop:
                 return _print(_findings(command))
+        case Dbc():
+            from .protocol.dbc import dbc
+
+            sys.stdout.write(dbc())
+            return ENDED
         case Version():
             from .commands.version import details, version
 
@@ -107,7 +124,9 @@ def _run(command: Command, stop: Stop) -> int:
             return ENDED
 
 
-def _findings(command: Forget | Anonymize | ImportHistory | Health) -> Iterable[Finding]:
+def _findings(
+    command: Forget | Anonymize | Convert | ImportHistory | Judge | Health,
+) -> Iterable[Finding]:
     match command:
         case Forget():
             from .commands.forget import SECTIONS, forget
@@ -118,11 +137,19 @@ def _findings(command: Forget | Anonymize | ImportHistory | Health) -> Iterable[
             from .commands.anonymize import anonymize
 
             return [anonymize(command.source, command.target)]
+        case Convert():
+            from .commands.convert import convert
+
+            return [convert(command.source, command.target, command.seconds, command.end)]
         case ImportHistory():
             from .commands.import_history import SECTIONS, import_history
 
             origin, config = _settings(command.config, SECTIONS)
             return import_history(config, command.recordings, command.end, origin.ini)
+        case Judge():
+            from .commands.evidence import evidence
+
+            return evidence(command.recordings, command.end, command.json)
         case Health():
             from .commands.health import health
 

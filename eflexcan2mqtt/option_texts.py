@@ -9,7 +9,10 @@ from .protocol.bank import BANK
 from .protocol.energy import ENERGY
 from .protocol.values import Serial
 from .settings.parsers import moment
-from .sources import Input, parse_input
+from .sources import BUS, Input, parse_input
+
+LONGEST_S = 86_400
+"""So much of the simulator can be converted: a day of 14 batteries has 21 million frames."""
 
 
 def source(text: str) -> Input:
@@ -17,6 +20,20 @@ def source(text: str) -> Input:
         return parse_input(text)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None
+
+
+def file(text: str) -> Input:
+    """A source that ends: no bus."""
+    found = source(text)
+    if found.kind == BUS:
+        raise ArgumentTypeError(f"'{text}': expected a recording or the simulator, not a bus")
+    return found
+
+
+def seconds(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= LONGEST_S:
+        raise ArgumentTypeError(f"'{text}': expected a whole number from 1 to {LONGEST_S}")
+    return int(text)
 
 
 def end(text: str) -> float:

@@ -65,12 +65,36 @@ class Anonymize:
 
 
 @dataclass(frozen=True)
+class Convert:
+    """Write a recording, or so many seconds of the simulator, in another format."""
+
+    source: Input
+    target: Path
+    seconds: int
+    end: float | None
+
+
+@dataclass(frozen=True)
 class ImportHistory:
     """Add recordings to the history."""
 
     config: Path | None
     recordings: tuple[str, ...]
     end: float | None
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Count how well recordings agree with what is known of the fields; ``json``: for machines."""
+
+    recordings: tuple[str, ...]
+    end: float | None
+    json: bool
+
+
+@dataclass(frozen=True)
+class Dbc:
+    """Print the DBC file."""
 
 
 @dataclass(frozen=True)
@@ -85,4 +109,6 @@ class Version:
     verbose: bool
 
 
-Command = Run | Check | Forget | Anonymize | ImportHistory | Health | Version
+Command = (
+    Run | Check | Forget | Anonymize | Convert | Dbc | ImportHistory | Judge | Health | Version
+)

@@ -26,12 +26,15 @@ _eflexcan2mqtt() {
         check) options="-h --help --version -c --config --config_path --input --end --output" ;;
         forget) options="-h --help --version -c --config --config_path" ;;
         anonymize) options="-h --help --version" ;;
+        convert) options="-h --help --version --seconds --end" ;;
+        dbc) options="-h --help --version" ;;
         import-history) options="-h --help --version -c --config --config_path --end" ;;
+        evidence) options="-h --help --version --end --json" ;;
         health) options="-h --help --version" ;;
         *) options="-h --help --version -c --config --config_path --input --end --output --fields --speed --faults -v --verbose --check --forget --anonymize" ;;
     esac
     case $before in
-        -c | --config | --config_path | --end | --speed | --faults | --anonymize) ;;
+        -c | --config | --config_path | --end | --speed | --faults | --anonymize | --seconds) ;;
         --input) values="can $(_eflexcan2mqtt_buses) simulator" ;;
         --output) values="mqtt web json influx table bytes" ;;
         --fields) values="documented extended experimental" ;;
@@ -40,12 +43,14 @@ _eflexcan2mqtt() {
             if [[ $word == -* ]]; then
                 values=$options
             elif ((${#words[@]} == 2)); then
-                values="run check forget anonymize import-history health"
+                values="run check forget anonymize convert dbc import-history evidence health"
             else
                 case $command in
                     forget) values="bank energy" ;;
                     anonymize) ;;
+                    convert) ;;
                     import-history) ;;
+                    evidence) ;;
                 esac
             fi
             ;;

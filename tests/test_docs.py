@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -21,6 +22,8 @@ README = HOME / "README.md"
 DOCS = HOME / "docs"
 INSTALL = DOCS / "install.md"
 PAGES = [README, HOME / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+
+REAL = os.environ.get("EFLEX_CAPTURES")
 
 README_WORDS = 600
 
@@ -151,6 +154,47 @@ def test_the_rulers_that_a_page_shows_are_those_of_a_capture():
         timeout=20,
     )
     assert printed.stdout.startswith(shown)
+
+
+@pytest.mark.parametrize(
+    ("folder", "recording"),
+    [(HOME, "tests/captures/lost_frames.log"), (REAL, "three_batteries_fw4006.log")],
+    ids=["shipped", "real"],
+)
+def test_the_evidence_that_a_page_shows_is_what_the_command_prints(folder, recording):
+    """If not, copy what it prints."""
+    if not folder:
+        pytest.skip("EFLEX_CAPTURES names no folder")
+    printed = subprocess.run(
+        [sys.executable, MAIN, "evidence", recording],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    ).stdout
+    assert printed.startswith(f"{recording}: ")
+    assert printed in blocks(DOCS / "decoding.md", "text")
+
+
+def test_what_cantools_prints_on_a_page_is_what_it_prints():
+    """If not, copy it; the command is there, too."""
+    page = (DOCS / "decoding.md").read_text()
+    (shown,) = re.findall(r"```text\n(\(\d+\..*?)```", page, re.DOTALL)
+    command = f"cantools decode --single-line examples/eflex.dbc < {LOG.relative_to(HOME)}\n"
+    assert command in page
+    with LOG.open() as recording:
+        printed = subprocess.run(
+            [sys.executable, "-m", "cantools", "decode", "--single-line", "examples/eflex.dbc"],
+            cwd=HOME,
+            stdin=recording,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+    lines = iter(printed.stdout.splitlines())
+    assert all(line in lines for line in shown.splitlines())
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -126,6 +126,11 @@ class Serial:
     """
 
     json_type = "string"
+    parts = (
+        *(("year", "B"), ("month", "B"), ("number", "B")),
+        *(("line", "B"), ("letter", "1s"), ("count", "H")),
+    )
+    """What its bytes are called, with struct's formats."""
     _PARTS = re.compile(r"(\d\d)(\d\d)(\d{1,3})(\d\d)([A-Za-z])(\d{4,5})")
 
     # A bank sends the same few numbers in each cycle.

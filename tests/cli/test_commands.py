@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.support.broker import free_port
-from tests.support.program import LOG, mqtt_ini
+from tests.support.program import LOG, MAIN, mqtt_ini
 
-COMMANDS = ("run", "check", "forget", "anonymize", "health")
+EXAMPLES = MAIN.parent / "examples"
+
+COMMANDS = ("run", "check", "forget", "anonymize", "convert", "dbc", "evidence", "health")
 
 
 def test_help_lists_every_command(run):
@@ -23,6 +25,8 @@ def test_help_lists_every_command(run):
         ("check", {"--config", "--input", "--output"}),
         ("forget", {"--config"}),
         ("anonymize", set()),
+        ("convert", set()),
+        ("dbc", set()),
         ("health", set()),
     ],
 )
@@ -52,6 +56,11 @@ def test_anonymize_is_a_command_and_needs_no_ini(run, tmp_path):
     (tmp_path / "eflexcan2mqtt.ini").write_text("[mqtt]\nport = x\n")
     done = run("anonymize", LOG, "out.log")
     assert (done.stdout, done.returncode) == ("out.log: 3 serial numbers replaced\n", 0)
+
+
+def test_dbc_prints_the_file_that_is_shipped(run):
+    done = run("dbc")
+    assert (done.stdout, done.returncode) == ((EXAMPLES / "eflex.dbc").read_text(), 0)
 
 
 def test_forget_minds_only_the_sections_that_it_uses(run, tmp_path):
@@ -84,6 +93,7 @@ def test_the_flags_exclude_each_other(run, flags):
         (("check", "--speed", "1"), "unrecognized arguments: --speed 1"),
         (("forget",), "the following arguments are required: BATTERY_ID"),
         (("forget", "me"), "'me': expected a serial number like 2211054F9999"),
+        (("evidence", "--json"), "the following arguments are required: RECORDING"),
         (("anonymize", "a"), "the following arguments are required: OUT"),
         (("run", "--check"), "unrecognized arguments: --check"),
     ],

@@ -103,7 +103,7 @@ def test_a_file_that_cannot_be_read_is_a_failure_in_one_line(run, path):
         (["--speed", "nan"], "'nan': expected a number, 0 or more"),
         (["--fields", "all"], "invalid choice: 'all'"),
         (["--output", "xml"], "invalid choice: 'xml'"),
-        (["--end", "2024-05-17"], "--end is for a recording: --input FILE"),
+        (["--end", "2024-05-17"], "--end is for a recording"),
         (
             ["--input", "x", "--end", "soon"],
             "'soon': expected a time such as '2024-05-17 23:05:39'",

@@ -49,6 +49,7 @@ SIMULATOR = {
     for name in ("faults", "pace", "simulator", "simulated_bank", "simulated_reading")
 }
 BROKER = {
+    "sinks.whole_file",
     *("paho", "sinks.message", "sinks.mqtt", "sinks.json_lines", "sinks.text_lines"),
     *(f"sinks.mqtt.{name}" for name in ("announcers", "energy", "energy_file", "kept")),
     *(f"sinks.mqtt.{name}" for name in ("caution", "client", "connection", "dialogue")),
@@ -61,6 +62,11 @@ HISTORY = {
     "sinks.history",
     *(f"sinks.history.{name}" for name in ("allowance", "columns", "past", "sink", "store")),
     "sinks.history.writer",
+}
+
+RECORDER = {
+    "sinks.recorder",
+    *(f"sinks.recorder.{name}" for name in ("folder", "ring", "sink", "writer")),
 }
 
 
@@ -114,10 +120,10 @@ def test_an_input_and_an_output_load_what_they_use(tmp_path, arguments, expected
         ("[spool]\ndirectory = spool\n", {"sqlite3", "sinks.database", "sinks.mqtt.spool"}),
         (
             "[storage]\ndirectory = kept\n",
-            {"sqlite3", "sinks.database", "sinks.mqtt.spool"} | HISTORY,
+            {"sqlite3", "sinks.database", "sinks.mqtt.spool"} | HISTORY | RECORDER,
         ),
         (
-            "[storage]\ndirectory = kept\n[history]\nmax_mb = 0\n",
+            "[storage]\ndirectory = kept\n[history]\nmax_mb = 0\n[recorder]\nmax_mb = 0\n",
             {"sqlite3", "sinks.database", "sinks.mqtt.spool"},
         ),
         ("[logging]\nlog_dir = logs\n", {"logging.handlers"}),
@@ -152,6 +158,17 @@ def test_python_can_is_not_loaded_for_the_settings_of_socketcan(tmp_path):
     assert loaded(tmp_path, "--input", LOG, "--output", "json", ini=ini) == FILE | LINES
 
 
-@pytest.mark.parametrize("arguments", [("health",), ("--version",), ("--version", "--verbose")])
+def test_evidence_loads_only_what_reads_a_recording(tmp_path):
+    assert loaded(tmp_path, "evidence", LOG) == FILE - {"sources.pace"}
+
+
+def test_converting_loads_python_can_only_to_write(tmp_path):
+    assert "can" not in loaded(tmp_path, "convert", "gone.log", "out.log")
+    assert "can" in loaded(tmp_path, "convert", LOG, "out.log")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("health",), ("dbc",), ("--version",), ("--version", "--verbose")]
+)
 def test_what_needs_no_input_and_no_output_loads_none(tmp_path, arguments):
     assert loaded(tmp_path, *arguments) == set()

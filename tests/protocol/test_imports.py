@@ -13,7 +13,7 @@ import pytest
     [
         *("attention", "findings", "limits", "measures"),
         *("array", "assembler", "bank", "blocks", "cycle", "decode", "facts", "fields", "reading"),
-        "values",
+        *("dbc", "evidence.tally", "values"),
     ],
 )
 def test_the_protocol_loads_neither_can_nor_paho_nor_logging(module):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from eflexcan2mqtt.protocol.dbc import dbc
 from eflexcan2mqtt.settings.describe import settings_table, shipped_ini
 
 from .completion import completion
@@ -21,6 +22,7 @@ FAULTS_PAGE = HOME / "docs" / "faults.md"
 ATTENTION_PAGE = HOME / "docs" / "attention.md"
 HOME_ASSISTANT_PAGE = HOME / "docs" / "homeassistant.md"
 COMMAND_LINE_PAGE = HOME / "docs" / "command-line.md"
+DBC = HOME / "examples" / "eflex.dbc"
 MANUAL = HOME / "packaging" / "eflexcan2mqtt.1"
 COMPLETION = HOME / "packaging" / "eflexcan2mqtt.bash"
 
@@ -44,6 +46,7 @@ def generated() -> dict[Path, str]:
         ATTENTION_PAGE: between(ATTENTION_PAGE.read_text(), "attention", limit_table()),
         HOME_ASSISTANT_PAGE: between(HOME_ASSISTANT_PAGE.read_text(), "off", off_table()),
         COMMAND_LINE_PAGE: between(COMMAND_LINE_PAGE.read_text(), "faults", fault_table()),
+        DBC: dbc(),
         MANUAL: manual(),
         COMPLETION: completion(),
     }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from eflexcan2mqtt.cli import EXIT_STATUSES
-from eflexcan2mqtt.protocol.fields import FIELDS, STAGES
+from eflexcan2mqtt.protocol.evidence.rules import rules_of
+from eflexcan2mqtt.protocol.fields import FIELDS, STAGES, Derived, Field
 from eflexcan2mqtt.protocol.limits import LIMITS
 from eflexcan2mqtt.sinks.homeassistant.entities import id_words, words
 from eflexcan2mqtt.sinks.homeassistant.looks import OF_BANK, OF_BATTERY
@@ -20,11 +21,16 @@ def field_table() -> str:
         rows.append(f"| **{stage}** | | | | | | |")
         rows += [
             f"| `{each.key}` | {each.label} | {each.value.json_type} | {each.unit} "
-            f"| {each.meaning} | {each.evidence} | {each.source} |"
+            f"| {each.meaning} | {_known(each)} | {each.source} |"
             for each in FIELDS
             if each.stage == stage
         ]
     return "\n".join(rows)
+
+
+def _known(each: Field | Derived) -> str:
+    rules = len(rules_of(each.key))
+    return f"{each.evidence}, {rules} rule{'s' if rules > 1 else ''}" if rules else each.evidence
 
 
 def status_table() -> str:

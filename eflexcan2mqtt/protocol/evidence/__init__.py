@@ -1,0 +1,1 @@
+"""How well the field table is known: rules that recordings keep or break, and their count."""

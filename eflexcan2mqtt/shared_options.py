@@ -1,0 +1,94 @@
+"""The options and arguments that commands share, each added to a parser."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from . import option_texts
+from .sinks import MQTT, OUTPUTS
+from .sources import BUS, DEFAULT_BATTERIES, SIMULATOR, Input
+
+SIMULATED_S = 60
+"""So much of the simulator is converted, unless the command line says more."""
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        *("-c", "--config", "--config_path"),
+        metavar="FILE",
+        type=Path,
+        help="INI file (default: ./eflexcan2mqtt.ini if there is one, else /etc/eflexcan2mqtt.ini)",
+    )
+
+
+def add_input(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--input",
+        metavar="SOURCE",
+        type=option_texts.source,
+        default=Input(BUS, ""),
+        help="can[:CHANNEL] (default: the bus in [can]) | simulator[:N] (N batteries, default "
+        f"{DEFAULT_BATTERIES}) | FILE | - : a recording by candump, python-can or SavvyCAN",
+    )
+    add_end(parser)
+
+
+def add_recordings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "recordings", metavar="RECORDING", nargs="+", help="a file, as --input reads it"
+    )
+    add_end(parser)
+
+
+def add_end(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--end",
+        metavar="TIME",
+        type=option_texts.end,
+        help="when the last frame of a recording came, if its times are relative: local time as "
+        "'2024-05-17 23:05:39', another one with Z or +02:00 behind, or seconds since 1970",
+    )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output",
+        choices=OUTPUTS,
+        default=MQTT,
+        help=" | ".join(f"{name}: {each.help}" for name, each in OUTPUTS.items()),
+    )
+
+
+def add_conversion(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "input",
+        metavar="IN",
+        type=option_texts.file,
+        help=f"{SIMULATOR}[:N] (N batteries, default {DEFAULT_BATTERIES}), or a recording in any "
+        "format that can be read",
+    )
+    parser.add_argument(
+        "target",
+        metavar="OUT",
+        type=Path,
+        help="a file that is not there yet; its name ends in .log, .log.gz, .asc, .blf, .csv or "
+        ".trc",
+    )
+    parser.add_argument(
+        "--seconds",
+        metavar="SECONDS",
+        type=option_texts.seconds,
+        help=f"how much of the simulator, 1 to {option_texts.LONGEST_S} (default: {SIMULATED_S})",
+    )
+    add_end(parser)
+
+
+def add_battery(parser: argparse.ArgumentParser, name: str) -> None:
+    parser.add_argument(
+        name,
+        metavar="BATTERY_ID",
+        type=option_texts.battery,
+        help="the serial number of a battery that has left for good, 'bank' for the bank as a "
+        "whole, or 'energy' for the counters of energy",
+    )
