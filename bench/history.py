@@ -1,4 +1,4 @@
-"""What history costs: the service, the loop that reads the bus, the disk, and who asks for it."""
+"""What history and recorder cost: the service, the loop that reads the bus, disk and memory."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from itertools import islice
+from contextlib import closing
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -24,18 +23,16 @@ from eflexcan2mqtt.protocol.events import HistoryEvent
 from eflexcan2mqtt.protocol.minutes import Minute, Minutes
 from eflexcan2mqtt.sinks.history.columns import QUARTER
 from eflexcan2mqtt.sinks.history.store import FILE_NAME, History
-from eflexcan2mqtt.sources import simulator
 from eflexcan2mqtt.sources.simulated_bank import Bank
 from eflexcan2mqtt.sources.simulator import CYCLE_S
-from tests.support.bank import FRAMES_PER_BURST, candump_line
-from tests.support.broker import Broker, free_port, wait_until
+from tests.support.broker import free_port, wait_until
 from tests.support.program import MAIN
 from tests.support.slow_disk import FSYNC_MS, slow_disk
 
-from . import running
+from . import running, side_by_side
 from .report import Claim, Part
+from .side_by_side import BATTERIES
 
-BATTERIES = 14
 DAY_S, DAY_MIN, HOUR_MIN, WRITE_MIN = 86_400, 1440, 60, 5
 YEAR_DAYS, WHOLE_DAYS = 365, 16
 """Of all days but the last few only one minute of each quarter of an hour goes in: it makes the
@@ -47,7 +44,10 @@ LOOP_CYCLES, QUICK_CYCLES = 120, 20
 QUESTIONS = 7
 END_S = 60.0
 
-MORE_CPU = 1.03
+NO_HISTORY, NO_RECORDER = "[history]\nmax_mb = 0\n", "[recorder]\nmax_mb = 0\n"
+
+MORE_CPU, MORE_CPU_OF_RECORDER = 1.03, 1.02
+MORE_MB = 4.0
 MORE_GAP_MS = 20.0
 YEAR_MB = 80.0
 DAY_MB = 30.0
@@ -57,7 +57,11 @@ RSS_MB = 40.0
 
 def measure(quick: bool) -> Part:
     """The service side by side, the loop, and a year of a bank."""
-    with_history, without = _side_by_side(QUICK_S if quick else PACED_S)
+    used = side_by_side.measure(
+        QUICK_S if quick else PACED_S,
+        {"without": NO_HISTORY + NO_RECORDER, "history": NO_RECORDER, "recorder": NO_HISTORY},
+    )
+    without, with_history, with_recorder = used.values()
     gaps = {
         name: _loop(QUICK_CYCLES if quick else LOOP_CYCLES, kept, slow)
         for name, kept, slow in (
@@ -72,7 +76,9 @@ def measure(quick: bool) -> Part:
         size, written = _year(folder)
         answers, memory = _asked(folder)
     rows: list[tuple[object, ...]] = [
-        ("CPU at a bank's pace, % of a core", without, with_history),
+        ("CPU at a bank's pace, % of a core: with history", without.cpu, with_history.cpu),
+        ("CPU at a bank's pace, % of a core: with recorder", without.cpu, with_recorder.cpu),
+        ("RSS, MB: with recorder", without.memory, with_recorder.memory),
         *(
             (f"the loop's gaps, 99.9th percentile, ms: {name}", usual, found)
             for name, found in list(gaps.items())[1:]
@@ -83,16 +89,23 @@ def measure(quick: bool) -> Part:
         ("RSS after these answers, MB", "", memory),
     ]
     return Part(
-        "History",
-        f"{BATTERIES} batteries. The program runs side by side with and without history, from the "
-        "same pipe, at the pace of a bank. In the loop each cycle ends a minute, which is written "
-        "within a second. The year goes straight through the minutes into the file, by the hour, "
-        "then a day as the service writes it, every five minutes; the bytes are those that the "
-        "kernel counts for the process. The page then answers from this file.",
+        "History and recorder",
+        f"{BATTERIES} batteries. Three programs run side by side, without both, with history, and "
+        "with the recorder, from the same pipe, at the pace of a bank. In the loop each cycle ends "
+        "a minute, which is written within a second. The year goes straight through the minutes "
+        "into the file, by the hour, then a day as the service writes it, every five minutes; the "
+        "bytes are those that the kernel counts for the process. The page then answers from this "
+        "file.",
         ("", "without", "with"),
         rows,
         [
-            Claim("CPU with history against without", with_history / without, MORE_CPU),
+            Claim("CPU with history against without", with_history.cpu / without.cpu, MORE_CPU),
+            Claim(
+                "CPU with recorder against without",
+                with_recorder.cpu / without.cpu,
+                MORE_CPU_OF_RECORDER,
+            ),
+            Claim("RSS with recorder, more", with_recorder.memory - without.memory, MORE_MB, "MB"),
             Claim("99.9th percentile of the gaps, more", max(others) - usual, MORE_GAP_MS, "ms"),
             Claim("a year on disk", size, YEAR_MB, "MB"),
             Claim("written in a day", written, DAY_MB, "MB"),
@@ -100,44 +113,6 @@ def measure(quick: bool) -> Part:
             Claim("RSS", memory, RSS_MB, "MB"),
         ],
     )
-
-
-def _side_by_side(seconds: int) -> tuple[float, float]:
-    """The CPU of two programs that hear the same bank, in % of a core: with and without."""
-    lines = map(candump_line, simulator.frames(BATTERIES, time.time()))
-    burst = BATTERIES * FRAMES_PER_BURST
-    with running.broker() as (broker, folder), ExitStack() as stack:
-        both = [
-            stack.enter_context(running.started(_call(folder, broker, more, name)))
-            for name, more in (("with", ""), ("without", "[history]\nmax_mb = 0\n"))
-        ]
-        before = [0.0, 0.0]
-        due = time.monotonic()
-        warm = 10
-        for number in range(warm + round(seconds / CYCLE_S)):
-            if number == warm:
-                before = [_cpu_s(each.pid) for each in both]
-            text = "".join(islice(lines, burst))
-            # In turns, for the first may find caches cold.
-            for each in both if number % 2 else reversed(both):
-                each.write(text)
-            due += CYCLE_S
-            time.sleep(max(0.0, due - time.monotonic()))
-        used = [_cpu_s(each.pid) - then for each, then in zip(both, before, strict=True)]
-    first, second = (each / seconds * 100 for each in used)
-    return first, second
-
-
-def _call(folder: Path, broker: Broker, more: str, name: str) -> list[str]:
-    ini = running.ini_of(folder, broker, topic=name, client_id=name)
-    ini.write_text(ini.read_text() + more)
-    return [sys.executable, str(MAIN), "-c", str(ini), "--input", "-", "--speed", "0"]
-
-
-def _cpu_s(pid: int) -> float:
-    """To the nanosecond, where ticks would be too coarse."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((each / "schedstat").read_text().split()[0]) for each in tasks) / 1e9
 
 
 def _loop(cycles: int, kept: bool, slow: bool) -> float:
