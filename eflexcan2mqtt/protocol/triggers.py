@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
@@ -30,7 +31,7 @@ MUTED_FROM = 16
 GONE_CYCLES = 10
 """A battery that is in none of so many cycles has disappeared; a lost frame costs one."""
 
-_MOST_SEEN = 1000
+_MOST_SEEN = 250
 
 _Unclaimed: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 _words: Callable[[Reading], tuple[int, ...]] = itemgetter(*ALARM_LEVELS)
@@ -45,6 +46,8 @@ _RUNS = {
 }
 _of_status: Callable[[str], tuple[str, ...]] = itemgetter(*_RUNS[STATUS])
 _of_cells: Callable[[str], tuple[str, ...]] = itemgetter(*_RUNS[CELLS])
+
+_PLACES = [place(block, offset) for block, offsets in UNCLAIMED.items() for offset in offsets]
 
 
 class Trigger(NamedTuple):
@@ -150,19 +153,17 @@ class Triggers:
         if len(self._seen) >= _MOST_SEEN:
             self._seen.clear()
         self._seen.add(unclaimed)
-        for (block, offsets), parts in zip(UNCLAIMED.items(), unclaimed, strict=True):
-            for offset, value in zip(offsets, bytes.fromhex("".join(parts)), strict=True):
-                name = place(block, offset)
-                values = self.learned.values.setdefault(name, set())
-                if value in values or len(values) > MUTED_FROM:
-                    continue
-                values.add(value)
-                if self.learned.is_over:
-                    why = f"{BYTE}-{name.replace(' ', '-')}-battery-{number}"
-                    text = f"battery {number}: {name} is 0x{value:02X}, which it never was"
-                    if len(values) > MUTED_FROM:
-                        text += "; it changes often, and triggers nothing from now on"
-                    found.append(Trigger(BYTE, why, text))
+        for name, value in zip(_PLACES, bytes.fromhex("".join(chain(*unclaimed))), strict=True):
+            values = self.learned.values.setdefault(name, set())
+            if value in values or len(values) > MUTED_FROM:
+                continue
+            values.add(value)
+            if self.learned.is_over:
+                why = f"{BYTE}-{name.replace(' ', '-')}-battery-{number}"
+                text = f"battery {number}: {name} is 0x{value:02X}, which it never was"
+                if len(values) > MUTED_FROM:
+                    text += "; it changes often, and triggers nothing from now on"
+                found.append(Trigger(BYTE, why, text))
 
     def _current(self, cycle: Iterable[Reading], found: list[Trigger]) -> None:
         learned = self.learned

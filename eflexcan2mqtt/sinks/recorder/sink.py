@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 AFTER_S = 60.0
 EACH_S = 3600.0
 """At most one recording of a kind in this time."""
-KEEP_S = 600.0
+FIRST_S, KEEP_S = 10.0, 600.0
 """What was learned is shown, and goes to the disk, so often."""
 CLOSE_S = 1.0
 
@@ -59,14 +59,14 @@ class Recorder(Sink):
         self._learned = _copy(learned)  # for other threads
         self._ring = Ring(clock)
         self._open: list[_Unfinished] = []
-        self._keep_at = clock() + KEEP_S
+        self._keep_at = clock() + FIRST_S
         self._losing = False  # as it was logged
         self._thread = threading.Thread(target=writer.run, name="recorder", daemon=True)
         self._thread.start()
 
     @property
     def learned(self) -> Learned:
-        """What was usual so far, as it was last kept."""
+        """What was usual so far; a few minutes old, but with all that was a trigger."""
         return self._learned
 
     def overhear(self, batches: Iterable[Sequence[Event]]) -> Iterator[Sequence[Event]]:
@@ -78,7 +78,9 @@ class Recorder(Sink):
         self._begin(requested(), time.time())
 
     def publish(self, cycle: list[Reading]) -> None:
-        for trigger in self._triggers.cycle(cycle):
+        if triggers := self._triggers.cycle(cycle):
+            self._learned = _copy(self._triggers.learned)
+        for trigger in triggers:
             self._begin(trigger, cycle[-1]["time"])
         if self._open:
             self._end_due()

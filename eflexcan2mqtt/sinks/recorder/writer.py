@@ -61,6 +61,7 @@ class RecordingsWriter:
         self._today = today
         self._unfinished: dict[str, tuple[Path, bytes, int]] = {}  # and its size on the disk
         self._state = b""  # as it is on the disk
+        self._fails = False  # to keep what was learned
         self._month = ""
 
     def read(self) -> Learned:
@@ -140,9 +141,14 @@ class RecordingsWriter:
         try:
             whole_file.replace(self.folder / LEARNED, state)
         except OSError as error:
-            log.debug("%s: %s", self.folder / LEARNED, error)
+            if not self._fails:
+                log.warning(
+                    "%s: %s; what is usual is learned anew after the next start",
+                    *(self.folder / LEARNED, error.strerror or error),
+                )
+            self._fails = True
         else:
-            self._state = state
+            self._state, self._fails = state, False
 
     def _summarize(self, month: str, learned: Learned) -> None:
         try:

@@ -133,9 +133,17 @@ def test_a_request_is_recorded_and_within_the_hour_refused(bank, caplog):
 def test_what_was_learned_is_kept_each_ten_minutes(bank, tmp_path):
     bank.run(3)
     assert not (tmp_path / LEARNED).exists()
-    bank.now += KEEP_S
+    bank.run(9)
+    wait_until((tmp_path / LEARNED).exists, "the first time")
+    first = (tmp_path / LEARNED).read_bytes()
+    bank.run(int(KEEP_S))
+    wait_until(lambda: (tmp_path / LEARNED).read_bytes() != first, "the second time")
+
+
+def test_alarm_bits_are_shown_as_soon_as_they_change(bank):
     bank.run(1)
-    wait_until((tmp_path / LEARNED).exists)
+    bank.run(1, alarm_level_2=0x0900)
+    assert bank.recorder.learned.bits == {"alarm_level_2": {8, 11}}
 
 
 def test_a_disk_that_hangs_stops_nothing(tmp_path, caplog):
