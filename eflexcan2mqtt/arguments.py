@@ -18,6 +18,7 @@ from .options import (
     Command,
     Convert,
     Dbc,
+    Explore,
     Forget,
     Health,
     ImportHistory,
@@ -44,6 +45,7 @@ HELP = {
     "dbc": "print a DBC file, by which other CAN programs show what the batteries send",
     "import-history": "add recordings to the history of the service, which must be stopped",
     "evidence": "count how well recordings agree with what is known of the fields",
+    "explore": "look in recordings for what the bytes that nobody understands follow",
     "health": "say whether the service, or the program in this container, is alive",
 }
 
@@ -71,6 +73,8 @@ def parse(arguments: list[str] | None = None) -> Command:
             command = ImportHistory(found.config, tuple(found.recordings), found.end)
         case "evidence":
             command = Judge(tuple(found.recordings), found.end, found.json)
+        case "explore":
+            command = Explore(tuple(found.recordings), found.end, found.html)
         case "forget":
             command = Forget(found.config, found.battery_id)
         case "check":
@@ -118,6 +122,14 @@ def parser(name: str = "") -> argparse.ArgumentParser:
         case "evidence":
             shared_options.add_recordings(made)
             made.add_argument("--json", action="store_true", help="print a JSON object instead")
+        case "explore":
+            shared_options.add_recordings(made)
+            made.add_argument(
+                "--html",
+                metavar="PAGE",
+                type=Path,
+                help="a file for the same as a page with charts",
+            )
         case "forget":
             shared_options.add_config(made)
             shared_options.add_battery(made, "battery_id")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from .options import (
     Command,
     Convert,
     Dbc,
+    Explore,
     Forget,
     Health,
     ImportHistory,
@@ -108,7 +109,7 @@ def _run(command: Command, stop: Stop) -> int:
                 config = _with_input(config, command.input)
                 findings = check(config, command.input, command.output, origin, command.end)
                 return _print(findings, marked=True)
-        case Forget() | Anonymize() | Convert() | ImportHistory() | Judge() | Health():
+        case Forget() | Anonymize() | Convert() | ImportHistory() | Judge() | Explore() | Health():
             with stop:
                 return _print(_findings(command))
         case Dbc():
@@ -125,35 +126,39 @@ def _run(command: Command, stop: Stop) -> int:
 
 
 def _findings(
-    command: Forget | Anonymize | Convert | ImportHistory | Judge | Health,
-) -> Iterable[Finding]:
+    command: Forget | Anonymize | Convert | ImportHistory | Judge | Explore | Health,
+) -> Iterator[Finding]:
     match command:
         case Forget():
             from .commands.forget import SECTIONS, forget
 
             origin, config = _settings(command.config, SECTIONS)
-            return forget(config, command.battery_id, origin.ini)
+            yield from forget(config, command.battery_id, origin.ini)
         case Anonymize():
             from .commands.anonymize import anonymize
 
-            return [anonymize(command.source, command.target)]
+            yield anonymize(command.source, command.target)
         case Convert():
             from .commands.convert import convert
 
-            return [convert(command.source, command.target, command.seconds, command.end)]
+            yield convert(command.source, command.target, command.seconds, command.end)
         case ImportHistory():
             from .commands.import_history import SECTIONS, import_history
 
             origin, config = _settings(command.config, SECTIONS)
-            return import_history(config, command.recordings, command.end, origin.ini)
+            yield from import_history(config, command.recordings, command.end, origin.ini)
         case Judge():
             from .commands.evidence import evidence
 
-            return evidence(command.recordings, command.end, command.json)
+            yield from evidence(command.recordings, command.end, command.json)
+        case Explore():
+            from .commands.explore import explore
+
+            yield from explore(command.recordings, command.end, command.html)
         case Health():
             from .commands.health import health
 
-            return [health(pulse.folder() or pulse.SERVICE_FOLDER)]
+            yield health(pulse.folder() or pulse.SERVICE_FOLDER)
 
 
 def _settings(path: Path | None, sections: frozenset[str] | None = None) -> tuple[Origin, Config]:

@@ -98,6 +98,15 @@ class Dbc:
 
 
 @dataclass(frozen=True)
+class Explore:
+    """Say what the unknown bytes in recordings follow; also as the page ``html``, if given."""
+
+    recordings: tuple[str, ...]
+    end: float | None
+    html: Path | None
+
+
+@dataclass(frozen=True)
 class Health:
     """Say whether the program that runs here is alive."""
 
@@ -110,5 +119,15 @@ class Version:
 
 
 Command = (
-    Run | Check | Forget | Anonymize | Convert | Dbc | ImportHistory | Judge | Health | Version
+    Run
+    | Check
+    | Forget
+    | Anonymize
+    | Convert
+    | Dbc
+    | ImportHistory
+    | Judge
+    | Explore
+    | Health
+    | Version
 )

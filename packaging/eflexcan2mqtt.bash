@@ -30,11 +30,12 @@ _eflexcan2mqtt() {
         dbc) options="-h --help --version" ;;
         import-history) options="-h --help --version -c --config --config_path --end" ;;
         evidence) options="-h --help --version --end --json" ;;
+        explore) options="-h --help --version --end --html" ;;
         health) options="-h --help --version" ;;
         *) options="-h --help --version -c --config --config_path --input --end --output --fields --speed --faults -v --verbose --check --forget --anonymize" ;;
     esac
     case $before in
-        -c | --config | --config_path | --end | --speed | --faults | --anonymize | --seconds) ;;
+        -c | --config | --config_path | --end | --speed | --faults | --anonymize | --seconds | --html) ;;
         --input) values="can $(_eflexcan2mqtt_buses) simulator" ;;
         --output) values="mqtt web json influx table bytes" ;;
         --fields) values="documented extended experimental" ;;
@@ -43,7 +44,7 @@ _eflexcan2mqtt() {
             if [[ $word == -* ]]; then
                 values=$options
             elif ((${#words[@]} == 2)); then
-                values="run check forget anonymize convert dbc import-history evidence health"
+                values="run check forget anonymize convert dbc import-history evidence explore health"
             else
                 case $command in
                     forget) values="bank energy" ;;
@@ -51,6 +52,7 @@ _eflexcan2mqtt() {
                     convert) ;;
                     import-history) ;;
                     evidence) ;;
+                    explore) ;;
                 esac
             fi
             ;;

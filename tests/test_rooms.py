@@ -14,10 +14,11 @@ PACKAGE = Path(eflexcan2mqtt.__file__).parent
 MAY_IMPORT = {
     "protocol": set(),
     "settings": {"protocol"},
+    "explore": {"protocol"},
     "sources": {"protocol", "settings"},
     "sinks": {"protocol", "settings"},
     "process": {"protocol", "settings"},
-    "commands": {"protocol", "settings", "sources", "sinks", "process", "bridge"},
+    "commands": {"protocol", "settings", "sources", "sinks", "process", "explore", "bridge"},
 }
 OF_ALL = {"__version__"}
 

@@ -8,13 +8,14 @@ that are C identifiers of at most 32 characters, and numbers of at most 32 bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from string import ascii_letters
 from struct import calcsize
 
 from .blocks import BATTERIES, BLOCKS, CYCLE_S, FRAME_BYTES, PAYLOAD_BYTES, Block
 from .fields import FIELDS, Field
+from .unclaimed import UNCLAIMED
 from .values import (
     Celsius,
     Choice,
@@ -118,9 +119,7 @@ def _signals(block: Block) -> Iterator[Signal]:
         if isinstance(field, Field) and field.block is block
         for signal in _of_field(field)
     ]
-    return iter(
-        sorted([*found, *_unknown(block, found)], key=lambda each: (each.offset, each.shift))
-    )
+    return iter(sorted([*found, *_unknown(block)], key=lambda each: (each.offset, each.shift)))
 
 
 def _of_field(field: Field) -> Iterator[Signal]:
@@ -167,20 +166,18 @@ def _fitted(signal: Signal, mask: int | None) -> Iterator[Signal]:
     yield replace(signal, name=high, offset=last, bits=_BITS, factor=1 << _BITS, comment=comment)
 
 
-def _unknown(block: Block, known: Iterable[Signal]) -> Iterator[Signal]:
+def _unknown(block: Block) -> Iterator[Signal]:
     """What no field claims: whole bytes, and single bits of the others."""
-    claimed = [0] * block.size
-    for each in known:
-        mask = ((1 << each.bits) - 1) << each.shift
-        for place in range((each.bits + _BITS - 1) // _BITS):
-            claimed[each.offset + place] |= mask & _ALL
-    for offset, mask in enumerate(claimed):
-        if not mask:
-            yield Signal(f"unknown_{offset}", block, offset, _BITS)
+    for each in UNCLAIMED:
+        if each.block is not block:
+            continue
+        name = f"unknown_{each.offset}"
+        if each.mask == _ALL:
+            yield Signal(name, block, each.offset, _BITS)
         else:
             for bit in range(_BITS):
-                if not mask >> bit & 1:
-                    yield Signal(f"unknown_{offset}_bit_{bit}", block, offset, 1, bit)
+                if each.mask >> bit & 1:
+                    yield Signal(f"{name}_bit_{bit}", block, each.offset, 1, bit)
 
 
 def _scale(value: Value) -> tuple[float, int, tuple[tuple[int, str], ...]]:

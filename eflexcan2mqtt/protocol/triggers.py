@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
-from .blocks import CELLS, STALE_S, STATUS
+from .blocks import BLOCKS, STALE_S, Block
 from .facts import RELAYS
 from .fields import ALARM_LEVELS
 from .reading import Reading
-from .unclaimed import UNCLAIMED, place, runs
+from .unclaimed import UNCLAIMED
 
 RELAY, BYTE, CURRENT, PRESENCE, REQUEST = "relay", "byte", "current", "battery", "request"
 ALARMS = tuple(f"alarm-{level}" for level, _ in enumerate(ALARM_LEVELS, 1))
@@ -33,7 +33,7 @@ GONE_CYCLES = 10
 
 _MOST_SEEN = 250
 
-_Unclaimed: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
+_Digits: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 _words: Callable[[Reading], tuple[int, ...]] = itemgetter(*ALARM_LEVELS)
 _bits: Callable[[Reading], tuple[list[int], ...]] = itemgetter(
     "alarm_bits_1", "alarm_bits_2", "alarm_bits_3"
@@ -41,13 +41,18 @@ _bits: Callable[[Reading], tuple[list[int], ...]] = itemgetter(
 _relays: Callable[[Reading], tuple[str, str]] = itemgetter(
     "charge_relay_status", "discharge_relay_status"
 )
-_RUNS = {
-    block: [slice(2 * each.start, 2 * each.stop) for each in runs(block)] for block in UNCLAIMED
-}
-_of_status: Callable[[str], tuple[str, ...]] = itemgetter(*_RUNS[STATUS])
-_of_cells: Callable[[str], tuple[str, ...]] = itemgetter(*_RUNS[CELLS])
 
-_PLACES = [place(block, offset) for block, offsets in UNCLAIMED.items() for offset in offsets]
+
+def _runs(block: Block) -> list[slice]:
+    """Where unclaimed bytes are in the hexadecimal digits of a block; neighbours together."""
+    offsets = [each.offset for each in UNCLAIMED if each.block is block]
+    groups = groupby(enumerate(offsets), lambda each: each[1] - each[0])
+    found = [[offset for _, offset in group] for _, group in groups]
+    return [slice(2 * each[0], 2 * each[-1] + 2) for each in found]
+
+
+_PLACES, _MASKS = [str(each) for each in UNCLAIMED], [each.mask for each in UNCLAIMED]
+_of_status, _of_cells = (itemgetter(*_runs(block)) for block in BLOCKS)
 
 
 class Trigger(NamedTuple):
@@ -110,7 +115,7 @@ class Triggers:
         self._cycles = 0
         self._absent: dict[int, int] = {}  # in how many cycles; of those that are not gone, 0
         self._states: dict[int, tuple[tuple[int, ...], tuple[str, str]]] = {}
-        self._seen: set[_Unclaimed] = set()
+        self._seen: set[_Digits] = set()
 
     def cycle(self, cycle: list[Reading]) -> list[Trigger]:
         """Take a cycle that is not empty."""
@@ -149,11 +154,13 @@ class Triggers:
             text = f"battery {number}: relays: {RELAYS[state[1]]} (before: {RELAYS[before[1]]})"
             found.append(_of_battery(RELAY, number, text))
 
-    def _learn(self, unclaimed: _Unclaimed, number: int, found: list[Trigger]) -> None:
+    def _learn(self, unclaimed: _Digits, number: int, found: list[Trigger]) -> None:
         if len(self._seen) >= _MOST_SEEN:
             self._seen.clear()
         self._seen.add(unclaimed)
-        for name, value in zip(_PLACES, bytes.fromhex("".join(chain(*unclaimed))), strict=True):
+        sent = bytes.fromhex("".join(chain(*unclaimed)))
+        for name, mask, byte in zip(_PLACES, _MASKS, sent, strict=True):
+            value = byte & mask
             values = self.learned.values.setdefault(name, set())
             if value in values or len(values) > MUTED_FROM:
                 continue

@@ -1,35 +1,44 @@
-"""The bytes that no field claims: where they are, and what they are called. Data only."""
+"""The bytes and bits of both blocks that no field claims. Data only, made from FIELDS."""
 
 from __future__ import annotations
 
-from itertools import groupby
+from dataclasses import dataclass
 from struct import calcsize
 
 from .blocks import BLOCKS, PAYLOAD_BYTES, Block
 from .fields import FIELDS, Field
 
 
-def place(block: Block, offset: int) -> str:
-    """A payload byte as ``candump`` shows it: STATUS 02.6 is byte 6 of the frame with marker 02."""
-    return f"{block.name} {block.markers[offset // PAYLOAD_BYTES]:02X}.{offset % PAYLOAD_BYTES + 1}"
+@dataclass(frozen=True)
+class Unclaimed:
+    """A byte of a block of which no field claims the bits in ``mask``; 0xFF is the whole byte.
+
+    As a text it is where candump shows it: block, marker of its frame, number of the byte there.
+    """
+
+    block: Block
+    offset: int
+    mask: int
+
+    def __str__(self) -> str:
+        frame, byte = divmod(self.offset, PAYLOAD_BYTES)
+        return f"{self.block.name} {self.block.markers[frame]:02X}.{byte + 1}"
 
 
-def _offsets(block: Block) -> tuple[int, ...]:
-    claimed = {
-        each.offset + index
-        for each in FIELDS
-        if isinstance(each, Field) and each.block is block
-        for index in range(calcsize(f"={each.format}"))
-    }
-    return tuple(offset for offset in range(block.size) if offset not in claimed)
+def _claimed(block: Block) -> list[int]:
+    """The bits of each byte that fields claim."""
+    found = [0] * block.size
+    for each in FIELDS:
+        if isinstance(each, Field) and each.block is block:
+            for offset in range(each.offset, each.offset + calcsize(f"={each.format}")):
+                found[offset] |= 0xFF if each.mask is None else each.mask
+    return found
 
 
-UNCLAIMED = {block: _offsets(block) for block in BLOCKS}
-"""By block, the offsets of the payload bytes that no field claims."""
-
-
-def runs(block: Block) -> list[range]:
-    """The same offsets, neighbours together."""
-    numbered = enumerate(UNCLAIMED[block])
-    groups = (list(group) for _, group in groupby(numbered, lambda each: each[1] - each[0]))
-    return [range(group[0][1], group[-1][1] + 1) for group in groups]
+UNCLAIMED = tuple(
+    Unclaimed(block, offset, 0xFF & ~claimed)
+    for block in BLOCKS
+    for offset, claimed in enumerate(_claimed(block))
+    if claimed != 0xFF
+)
+"""In the order in which they are sent."""

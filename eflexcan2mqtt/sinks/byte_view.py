@@ -16,10 +16,11 @@ from struct import calcsize
 from typing import Any, TextIO
 
 from ..protocol.bank import remember
-from ..protocol.blocks import BLOCKS, PAYLOAD_BYTES, STATUS, Block
+from ..protocol.blocks import BLOCKS, CELLS, PAYLOAD_BYTES, STATUS
 from ..protocol.energy import EnergySession, unit_hints
 from ..protocol.fields import FIELDS, Field
 from ..protocol.reading import Reading
+from ..protocol.unclaimed import UNCLAIMED
 from . import Context, Sink
 
 MOST_VALUES = 8
@@ -69,12 +70,7 @@ class ByteView(Sink):
         self._each_cycle = each_cycle
         self._last: dict[str, Reading] = {}
         self._changed: dict[str, set[tuple[str, int]]] = {}
-        self._unknown = {
-            (block.name, offset): _UnknownByte()
-            for block in BLOCKS
-            for offset in range(block.size)
-            if (block.name, offset) not in LETTERS
-        }
+        self._unknown = {each: _UnknownByte() for each in UNCLAIMED if each.mask == 0xFF}
 
     def publish(self, cycle: list[Reading]) -> None:
         """Take a cycle; raises OSError, BrokenPipeError when the reader is gone."""
@@ -97,29 +93,32 @@ class ByteView(Sink):
         battery = reading["battery_id"]
         before = self._last.get(battery)
         remember(self._last, battery, reading)
-        changed: set[tuple[str, int]] = set()
+        then = _payloads(before or reading)
+        now = _payloads(reading)
+        changed = {
+            (name, at)
+            for name, payload in now.items()
+            for at, value in enumerate(payload)
+            if value != then[name][at]
+        }
         fields = _changed_fields(before, reading) if before else []
-        for block in BLOCKS:
-            now = _payload(reading, block)
-            then = _payload(before, block) if before else now
-            changed |= {(block.name, at) for at in range(block.size) if now[at] != then[at]}
-            for at in range(block.size):
-                unknown = self._unknown.get((block.name, at))
-                if unknown is None:
-                    continue
-                if now[at] in unknown.values or len(unknown.values) < MOST_VALUES:
-                    unknown.values[now[at]] += 1
-                unknown.cycles += before is not None
-                if (block.name, at) in changed:
-                    unknown.changes += 1
-                    unknown.changed_with.update(fields)
+        for byte, unknown in self._unknown.items():
+            name, at = byte.block.name, byte.offset
+            value = now[name][at]
+            if value in unknown.values or len(unknown.values) < MOST_VALUES:
+                unknown.values[value] += 1
+            unknown.cycles += before is not None
+            if (name, at) in changed:
+                unknown.changes += 1
+                unknown.changed_with.update(fields)
         remember(self._changed, battery, changed)
 
     def _rulers(self, reading: Reading) -> str:
         changed = self._changed[reading["battery_id"]]
+        payloads = _payloads(reading)
         text = f"battery {reading['battery_number']}  {reading['battery_id']}  {reading['time']}\n"
         for block in BLOCKS:
-            payload = _payload(reading, block)
+            payload = payloads[block.name]
             for row, marker in enumerate(block.markers):
                 places = range(row * PAYLOAD_BYTES, row * PAYLOAD_BYTES + PAYLOAD_BYTES)
                 letters = [LETTERS.get((block.name, at), UNKNOWN) for at in places]
@@ -143,9 +142,7 @@ class ByteView(Sink):
             f"  {'byte':13} {'offset':>6}  {'changes':>13}  values seen, and what changed with it\n"
         )
         text = f"unknown bytes, over {len(self._last)} batteries\n{head}"
-        for (name, at), seen in self._unknown.items():
-            block = next(each for each in BLOCKS if each.name == name)
-            where = f"{name} {block.markers[at // PAYLOAD_BYTES]:02X}.{at % PAYLOAD_BYTES + 1}"
+        for byte, seen in self._unknown.items():
             values = " ".join(f"{value:02X}" for value in sorted(seen.values))
             if len(seen.values) == MOST_VALUES:
                 values += " ..."
@@ -154,7 +151,7 @@ class ByteView(Sink):
                 for key, count in seen.changed_with.most_common(MOST_WITH)
             )
             changes = f"{seen.changes} of {seen.cycles}"
-            text += f"  {where:13} {at:6}  {changes:>13}  {values}" + (
+            text += f"  {byte!s:13} {byte.offset:6}  {changes:>13}  {values}" + (
                 f"  with {together}\n" if together else "\n"
             )
         return text
@@ -173,5 +170,7 @@ def _changed_fields(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[s
     return [each.key for each in _SENT if now[each.key] != before[each.key]]
 
 
-def _payload(reading: Reading, block: Block) -> bytes:
-    return bytes.fromhex(reading["raw_status"] if block is STATUS else reading["raw_cells"])
+def _payloads(reading: Mapping[str, Any]) -> dict[str, bytes]:
+    """The bytes of both blocks, by the block's name."""
+    raw = {STATUS.name: reading["raw_status"], CELLS.name: reading["raw_cells"]}
+    return {name: bytes.fromhex(digits) for name, digits in raw.items()}

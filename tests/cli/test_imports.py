@@ -94,7 +94,7 @@ def loaded(folder, *arguments, ini=""):
     process.communicate(timeout=60)
     found = json.loads((folder / "modules.json").read_text())
     modules = {name.removeprefix("eflexcan2mqtt.") for name in found}
-    rooms = {name for name in modules if name.startswith(("sources.", "sinks."))}
+    rooms = {name for name in modules if name.startswith(("sources.", "sinks.", "explore"))}
     return rooms | modules & EXPENSIVE
 
 
@@ -149,7 +149,7 @@ def test_the_page_loads_a_server_and_no_metrics_before_somebody_asks_for_them(tm
     ini = f"[web]\nlisten = 127.0.0.1:{free_port()}\n"
     names = ("", ".address", ".answers", ".board", ".connections", ".document", ".names")
     names += (".notes", ".page", ".request", ".server")
-    web = {"http.server", *(f"sinks.web{name}" for name in names)}
+    web = {"http.server", "sinks.one_file", *(f"sinks.web{name}" for name in names)}
     assert loaded(tmp_path, "--input", "simulator:1", ini=ini) == SIMULATOR | BROKER | web
 
 
@@ -172,3 +172,9 @@ def test_converting_loads_python_can_only_to_write(tmp_path):
 )
 def test_what_needs_no_input_and_no_output_loads_none(tmp_path, arguments):
     assert loaded(tmp_path, *arguments) == set()
+
+
+def test_explore_is_loaded_by_its_command_alone(tmp_path):
+    names = ("changes", "charts", "known", "report", "series", "survey", "text", "verdict", "words")
+    rooms = {"explore", *(f"explore.{name}" for name in names)}
+    assert loaded(tmp_path, "explore", LOG) == FILE - {"sources.pace"} | rooms | {"sinks.one_file"}

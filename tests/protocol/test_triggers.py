@@ -176,6 +176,20 @@ def test_what_triggers_fits_into_a_file_name(experienced):
         assert each.why.startswith(each.kind)
 
 
+def test_of_a_byte_that_is_claimed_in_part_only_the_other_bits_count(experienced):
+    def relays(byte):
+        raw = bytearray.fromhex(reading()["raw_status"])
+        raw[7] = byte
+        return reading(raw_status=raw.hex())
+
+    experienced.cycle([relays(0b0011)])
+    experienced.learned.seconds = LEARNING_S
+    assert found(experienced, relays(0b1001)) == []
+    assert found(experienced, relays(0b0111)) == [
+        ("byte", "battery 3: STATUS 02.1 is 0x04, which it never was")
+    ]
+
+
 def test_many_different_bytes_are_not_all_remembered(experienced):
     for value in range(256):
         for other in range(8):

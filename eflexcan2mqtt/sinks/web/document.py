@@ -1,15 +1,10 @@
-"""The page as a text, and the policy that lets a browser run what is in it and nothing else.
-
-Its source is in assets/: page.html has {{name}} where a file of that name comes in.
-"""
+"""The page as a text, and the policy that lets a browser run what is in it and nothing else."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
-from pathlib import Path
 from typing import Any
 
 from ... import __version__
@@ -19,12 +14,7 @@ from ...protocol.limits import LIMITS
 from ...protocol.outlook import LOW_SOC
 from ...protocol.values import BitOf, Choice, Tenths, WorstAlarm
 from ...settings.web import WebSettings
-
-ASSETS = Path(__file__).with_name("assets")
-
-_PART = re.compile(r"\{\{([\w./]+)\}\}")
-_FOR_READERS = re.compile(r"^ *// .*\n|^ +", re.MULTILINE)
-"""What is for those who read the source, not for phones: comments, and the indentation."""
+from ..one_file import assembled
 
 
 def document(
@@ -50,16 +40,7 @@ def document(
         "low_soc": LOW_SOC,
         "kinds": {each.kind: {"label": each.label, "remedy": each.remedy} for each in LIMITS},
     }
-    # A data block must not be able to end itself.
-    text = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
-
-    def part(match: re.Match[str]) -> str:
-        name = match[1]
-        if name == "data":
-            return text
-        return _FOR_READERS.sub("", (ASSETS / name).read_text("utf-8").strip())
-
-    html = _PART.sub(part, (ASSETS / "page.html").read_text("utf-8"))
+    html = assembled("page.html", data)
     policy = {
         "default-src": "'none'",
         "script-src": _hashes("script", html),

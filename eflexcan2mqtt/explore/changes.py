@@ -1,0 +1,189 @@
+"""SignedChanges of unknown and known numbers in, how often they came together out, for each lag.
+
+Levels of two slow signals nearly always look related: both drift.  Their changes do not, so only
+the signs of changes are compared.  For each signal and lag there is a table of 3 by 3: unknown
+risen, fallen or as before, against known risen, fallen or as before.  The memory for it does not
+depend on how long a recording is.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections import Counter, deque
+from collections.abc import Sequence
+from operator import add, itemgetter
+from typing import NamedTuple
+
+from .known import KNOWN
+
+LEAD = 5
+"""An unknown byte may change so many cycles before a known field does."""
+LONGEST_LAG = 60
+"""And so many after it."""
+NEAR = tuple(range(-LEAD, LONGEST_LAG + 1))
+"""The lags that may be claimed."""
+FAR = tuple(range(LONGEST_LAG + 30, LONGEST_LAG + 240, 7))
+"""Lags that show how often changes come together by chance, as their bursts and rhythms are."""
+LAGS = NEAR + FAR
+
+WHOLE = 8
+"""In the place of the number of a bit: the whole byte."""
+
+_LANES = 2 * len(KNOWN) + 1  # risen, fallen, and 1 for a reading that there was
+_LANE_BYTES = 2
+_NOTHING = bytes(_LANES * _LANE_BYTES)
+_DEPTH = LAGS[-1] + LEAD + 1
+_pick = itemgetter(*(_DEPTH - 1 - LEAD - lag for lag in LAGS))
+
+
+class Signal(NamedTuple):
+    """An unknown byte, by its place in UNCLAIMED, or a bit of it, from 0 for the lowest."""
+
+    byte: int
+    bit: int = WHOLE
+
+
+class CommonChanges(NamedTuple):
+    """How often a signal and a known number changed together: first word the signal's."""
+
+    rise_rise: int
+    rise_fall: int
+    fall_rise: int
+    fall_fall: int
+
+
+class Together(NamedTuple):
+    """At one lag: how often a signal rose and fell with a known reading so long before, and the
+    tables with each of KNOWN."""
+
+    rose: int
+    fell: int
+    tables: list[CommonChanges]
+
+
+class Tally:
+    """Adds up rows of 16-bit counters, each row as one great number: one addition for all.
+
+    That is some thousand times as fast as a loop over the counters, and needs no package.
+    """
+
+    _MOST = 0xFFFF
+
+    def __init__(self, lanes: int) -> None:
+        self._lanes = lanes
+        self._sum = self._count = 0
+        self._full: array[int] | None = None
+
+    def add(self, row: int) -> None:
+        self._sum += row
+        self._count += 1
+        if self._count == self._MOST:
+            self._full = self.totals()
+            self._sum = self._count = 0
+
+    def totals(self) -> array[int]:
+        """What each counter has come to."""
+        part = array("H", self._sum.to_bytes(self._lanes * _LANE_BYTES, sys.byteorder))
+        return array("L", part if self._full is None else map(add, self._full, part))
+
+
+class Track:
+    """The latest changes of one battery: of known numbers, and the unknown ones not yet counted."""
+
+    def __init__(self) -> None:
+        self.age = 0  # in readings
+        self.known = deque([_NOTHING] * _DEPTH, _DEPTH)
+        self.waiting: deque[list[tuple[Signal, bool]]] = deque([[]] * LEAD)
+
+
+class SignedChanges:
+    """Counts over all batteries.
+
+    ``steps`` counts readings that have one before them, ``paired`` those of them that have another
+    one at each of LAGS; ``changed`` the changes of each signal, ``moments`` the cycles in which it
+    changed in any battery: batteries that change together are not independent.
+    """
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.paired = [0] * len(LAGS)
+        self.changed: Counter[tuple[Signal, bool]] = Counter()
+        self.moments: Counter[Signal] = Counter()
+        self._last: dict[Signal, int] = {}  # the cycle of its latest change
+        self._known = Tally(_LANES)
+        self._together: dict[tuple[Signal, bool], Tally] = {}
+
+    def step(
+        self,
+        track: Track,
+        cycle: int,
+        known: tuple[Sequence[int], Sequence[int]],
+        unknown: list[tuple[Signal, bool]],
+    ) -> None:
+        """One reading after another one: both known numbers, the signals that rose or fell."""
+        risen = [new > old for old, new in zip(*known, strict=True)]
+        fallen = [new < old for old, new in zip(*known, strict=True)]
+        row = array("H", [*risen, *fallen, 1]).tobytes()
+        self.steps += 1
+        track.age += 1
+        self._known.add(int.from_bytes(row, sys.byteorder))
+        for each in unknown:
+            signal = each[0]
+            self.changed[each] += 1
+            if self._last.get(signal) != cycle:
+                self._last[signal] = cycle
+                self.moments[signal] += 1
+        self._advance(track, row, unknown)
+
+    def skip(self, track: Track, steps: int) -> None:
+        """So many readings are missing."""
+        for _ in range(steps):
+            self._advance(track, _NOTHING, [])
+
+    def end(self, track: Track) -> None:
+        """What comes next does not follow what this track has."""
+        self.skip(track, LEAD)
+        for place, lag in enumerate(LAGS):
+            self.paired[place] += max(0, track.age - abs(lag))
+
+    def _advance(self, track: Track, row: bytes, unknown: list[tuple[Signal, bool]]) -> None:
+        track.known.append(row)
+        track.waiting.append(unknown)
+        if due := track.waiting.popleft():
+            rows = int.from_bytes(b"".join(_pick(tuple(track.known))), sys.byteorder)
+            for each in due:
+                tally = self._together.get(each)
+                if tally is None:
+                    tally = self._together[each] = Tally(_LANES * len(LAGS))
+                tally.add(rows)
+
+    def signals(self) -> list[Signal]:
+        """Those that have changed; not the bit of a byte in which no other bit has."""
+        found = sorted(self.moments)
+        bits = Counter(each.byte for each in found if each.bit != WHOLE)
+        return [each for each in found if each.bit == WHOLE or bits[each.byte] > 1]
+
+    def of_signal(self, signal: Signal) -> tuple[int, int]:
+        """How often it rose and fell."""
+        return self.changed[signal, True], self.changed[signal, False]
+
+    def of_known(self) -> list[tuple[int, int]]:
+        """How often each of KNOWN rose and fell."""
+        totals = self._known.totals()
+        return list(zip(totals[: len(KNOWN)], totals[len(KNOWN) : -1], strict=True))
+
+    def together(self, signal: Signal) -> list[Together]:
+        """What changed with a signal, for each of LAGS."""
+        rose, fell = (self._totals(signal, rising) for rising in (True, False))
+        found = []
+        for start in range(0, len(rose), _LANES):
+            middle, end = start + len(KNOWN), start + _LANES - 1
+            parts = (rose[start:middle], rose[middle:end], fell[start:middle], fell[middle:end])
+            tables = [CommonChanges(*each) for each in zip(*parts, strict=True)]
+            found.append(Together(rose[end], fell[end], tables))
+        return found
+
+    def _totals(self, signal: Signal, rising: bool) -> array[int]:
+        tally = self._together.get((signal, rising)) or Tally(_LANES * len(LAGS))
+        return tally.totals()

@@ -1,0 +1,67 @@
+"""A survey and its report in, lines for people out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from ..protocol.unclaimed import UNCLAIMED
+from .report import MOST_RELATED, ByteFacts, Report, numbers, sentence
+from .survey import Survey
+from .verdict import CLAIM_P, Association
+
+NOTHING = "nothing: no unknown byte follows a field or counts, as far as these recordings show"
+
+
+def lines(survey: Survey, report: Report) -> Iterator[str]:
+    """The whole report."""
+    yield from (summary(survey), "", f"What is no chance (p < {CLAIM_P:g}), the surest first")
+    for place, each in enumerate(report.claims, 1):
+        yield f"{place:3}. {each.title} {each.sentence}"
+        yield from (f"     or it {also(other)}" for other in each.related[1:])
+        if each.warning:
+            yield f"     Warning: {each.warning}"
+    if not report.claims:
+        yield f"  {NOTHING}"
+    yield from ("", "Each byte and bit that no field claims")
+    yield f"  {'byte':21} {'offset':>6} {'changes':>8}  values and how often"
+    for facts in report.bytes:
+        byte = UNCLAIMED[facts.place]
+        yield f"  {facts.title:21} {byte.offset:6} {facts.changes:8}  {facts.values}"
+        yield from (f"      {note}" for note in notes(facts))
+
+
+def also(each: Association) -> str:
+    """A sentence and its numbers."""
+    return f"{sentence(each)} ({numbers(each)})"
+
+
+def summary(survey: Survey) -> str:
+    """What was read."""
+    firmware = ", ".join(map(str, sorted(survey.by_firmware)))
+    span = f"{_local(survey.first)} to {_local(survey.last)}"
+    batteries = len(survey.batteries)
+    lost = f", {survey.undecodable} without a serial number" if survey.undecodable else ""
+    return f"{survey.readings} readings of {batteries} batteries, software {firmware}, {span}{lost}"
+
+
+def notes(facts: ByteFacts) -> Iterator[str]:
+    """What there is to say of a byte besides its values."""
+    if facts.first:
+        shown = [
+            f"{_local(each.time)} battery {each.battery} {each.before:02X} to {each.now:02X}"
+            for each in facts.first
+        ]
+        yield f"first changes: {', '.join(shown)}"
+    if facts.bits:
+        yield f"bits that changed: {facts.bits}"
+    claimed = [each for each in facts.related[:MOST_RELATED] if each.claimed]
+    yield from (also(each) for each in claimed or facts.related[:1])
+    if facts.constant:
+        yield facts.constant
+    if facts.warning:
+        yield f"Warning: {facts.warning}"
+
+
+def _local(time: float) -> str:
+    return datetime.fromtimestamp(time).isoformat(" ", "seconds")

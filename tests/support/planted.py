@@ -1,0 +1,78 @@
+"""A simulated bank in which unknown bytes follow something, or nothing: what explore must tell.
+
+The same seed gives the same records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from random import Random
+from struct import unpack_from
+from typing import Literal
+
+from eflexcan2mqtt.protocol.assembler import Record
+from eflexcan2mqtt.protocol.blocks import CYCLE_S
+from eflexcan2mqtt.protocol.fields import field
+from eflexcan2mqtt.sources.simulated_bank import Bank
+
+from .bank import START
+
+HALF_CURRENT, AFTER_RELAY, COUNTER, NOISE, WALK, HELD, SHARED = 60, 39, 62, 65, 70, 72, 18
+"""Where they are in STATUS; the counter has two bytes, the last of a frame and the first of the
+next one."""
+DELAY = 7  # cycles
+PLANTED = ("STATUS 09.5", "STATUS 06.5", "STATUS 09.7 to 0A.1")
+"""How explore calls the three that are no chance."""
+
+Change = Callable[[int, int, bytearray], None]
+
+
+def records(
+    seed: int, batteries: int, cycles: int, change: Change = lambda *_: None
+) -> Iterator[Record]:
+    """What a bank sends; ``change`` gets cycle, battery and STATUS first."""
+    bank = Bank(batteries, seed)
+    for cycle in range(cycles):
+        for battery, (status, cells) in enumerate(bank.step(CYCLE_S), 1):
+            changed = bytearray(status)
+            change(cycle, battery, changed)
+            time = START + cycle * CYCLE_S + battery * 0.02
+            yield Record(battery, bytes(changed), cells, time)
+
+
+def planted(seed: int, batteries: int = 4, cycles: int = 1200) -> Iterator[Record]:
+    """Half the current's magnitude, a relay after a delay, a counter, and four kinds of noise."""
+    random = Random(seed)
+    order: Literal["big", "little"] = "little" if seed % 2 else "big"
+    start = random.randrange(0x10000)
+    opened = {battery: _openings(random, cycles) for battery in range(1, batteries + 1)}
+    walk = dict.fromkeys(opened, 128)
+    held = dict.fromkeys(opened, 0)
+    shared = [random.randrange(2) if random.random() < 0.02 else None for _ in range(cycles)]
+    kept = 0
+
+    def change(cycle: int, battery: int, status: bytearray) -> None:
+        nonlocal kept
+        (current,) = unpack_from(">h", status, field("battery_current").offset)
+        status[HALF_CURRENT] = min(0xFF, abs(current) // 20)
+        if cycle in opened[battery]:
+            status[field("charge_relay_status").offset] &= ~1
+        status[AFTER_RELAY] = cycle - DELAY in opened[battery]
+        status[COUNTER : COUNTER + 2] = ((start + cycle) % 0x10000).to_bytes(2, order)
+        status[NOISE] = random.randrange(0x100)
+        walk[battery] = (walk[battery] + random.choice((-1, 0, 1))) % 0x100
+        status[WALK] = walk[battery]
+        if random.random() < 0.02:
+            held[battery] = random.randrange(4)
+        status[HELD] = held[battery]
+        now = shared[cycle]
+        kept = kept if now is None else now
+        status[SHARED] = kept
+
+    return records(seed, batteries, cycles, change)
+
+
+def _openings(random: Random, cycles: int) -> set[int]:
+    """The cycles in which a battery's charge relay is open, some times for up to a minute."""
+    starts = [random.randrange(60, cycles - 70) for _ in range(5)]
+    return {cycle for start in starts for cycle in range(start, start + random.randrange(10, 60))}
