@@ -23,10 +23,10 @@ from . import Caveat, Finding
 from .broker_trial import SMALL, STATUS, WILL, AloneError, OustedError, Outcome, Trial
 from .listener import other_listener
 
-BROKER_S = 10.0
+BROKER_S = 20.0
 """For all that is said to the broker."""
 
-ALONE_S = 4.0
+ALONE_S = 8.0
 
 BATTERIES = 15
 

@@ -17,9 +17,9 @@ from ..sinks.mqtt.dialogue import Conversation, DeniedError, conversation
 from ..sinks.mqtt.happenings import BrokerError
 from ..sinks.mqtt.shared import EMPTY
 
-ATTEMPT_S = 4.0
-CLEAR_S = 2.0
-READ_BACK_S = 1.5
+ATTEMPT_S = 10.0
+CLEAR_S = 4.0
+READ_BACK_S = 4.0
 """What comes back at all comes sooner."""
 
 WILL, STATUS, SMALL, DONE = "the last will", "the status", "a small array", ""

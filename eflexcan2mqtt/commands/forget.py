@@ -25,8 +25,8 @@ from .service_check import state_folder, unit_of
 SECTIONS = frozenset({"mqtt", "homeassistant", "storage"})
 """The sections of the INI that it uses."""
 
-BROKER_S = 10.0
-READ_BACK_S = 1.5
+BROKER_S = 20.0
+READ_BACK_S, LISTEN_S = 4.0, 1.5
 """What comes at all comes sooner: our own messages, what is kept, the next cycle of a bridge."""
 
 
@@ -106,9 +106,9 @@ def _clear(broker: Conversation, messages: list[Message], arrays: str) -> set[st
     broker.received.clear()
     with suppress(DeniedError):
         broker.subscribe(arrays)
-    broker.wait_until(lambda: False, READ_BACK_S)
+    broker.wait_until(lambda: False, LISTEN_S)
     broker.subscribe(*topics)
-    broker.wait_until(lambda: False, READ_BACK_S)
+    broker.wait_until(lambda: False, LISTEN_S)
     return found
 
 

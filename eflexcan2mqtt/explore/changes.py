@@ -37,7 +37,7 @@ _DEPTH = LAGS[-1] + LEAD + 1
 _pick = itemgetter(*(_DEPTH - 1 - LEAD - lag for lag in LAGS))
 
 
-class Signal(NamedTuple):
+class ChangeSignal(NamedTuple):
     """An unknown byte, by its place in UNCLAIMED, or a bit of it, from 0 for the lowest."""
 
     byte: int
@@ -53,7 +53,7 @@ class CommonChanges(NamedTuple):
     fall_fall: int
 
 
-class Together(NamedTuple):
+class Coincidence(NamedTuple):
     """At one lag: how often a signal rose and fell with a known reading so long before, and the
     tables with each of KNOWN."""
 
@@ -62,7 +62,7 @@ class Together(NamedTuple):
     tables: list[CommonChanges]
 
 
-class Tally:
+class ChangeTally:
     """Adds up rows of 16-bit counters, each row as one great number: one addition for all.
 
     That is some thousand times as fast as a loop over the counters, and needs no package.
@@ -94,7 +94,7 @@ class Track:
     def __init__(self) -> None:
         self.age = 0  # in readings
         self.known = deque([_NOTHING] * _DEPTH, _DEPTH)
-        self.waiting: deque[list[tuple[Signal, bool]]] = deque([[]] * LEAD)
+        self.waiting: deque[list[tuple[ChangeSignal, bool]]] = deque([[]] * LEAD)
 
 
 class SignedChanges:
@@ -108,18 +108,18 @@ class SignedChanges:
     def __init__(self) -> None:
         self.steps = 0
         self.paired = [0] * len(LAGS)
-        self.changed: Counter[tuple[Signal, bool]] = Counter()
-        self.moments: Counter[Signal] = Counter()
-        self._last: dict[Signal, int] = {}  # the cycle of its latest change
-        self._known = Tally(_LANES)
-        self._together: dict[tuple[Signal, bool], Tally] = {}
+        self.changed: Counter[tuple[ChangeSignal, bool]] = Counter()
+        self.moments: Counter[ChangeSignal] = Counter()
+        self._last: dict[ChangeSignal, int] = {}  # the cycle of its latest change
+        self._known = ChangeTally(_LANES)
+        self._together: dict[tuple[ChangeSignal, bool], ChangeTally] = {}
 
     def step(
         self,
         track: Track,
         cycle: int,
         known: tuple[Sequence[int], Sequence[int]],
-        unknown: list[tuple[Signal, bool]],
+        unknown: list[tuple[ChangeSignal, bool]],
     ) -> None:
         """One reading after another one: both known numbers, the signals that rose or fell."""
         risen = [new > old for old, new in zip(*known, strict=True)]
@@ -147,7 +147,7 @@ class SignedChanges:
         for place, lag in enumerate(LAGS):
             self.paired[place] += max(0, track.age - abs(lag))
 
-    def _advance(self, track: Track, row: bytes, unknown: list[tuple[Signal, bool]]) -> None:
+    def _advance(self, track: Track, row: bytes, unknown: list[tuple[ChangeSignal, bool]]) -> None:
         track.known.append(row)
         track.waiting.append(unknown)
         if due := track.waiting.popleft():
@@ -155,16 +155,16 @@ class SignedChanges:
             for each in due:
                 tally = self._together.get(each)
                 if tally is None:
-                    tally = self._together[each] = Tally(_LANES * len(LAGS))
+                    tally = self._together[each] = ChangeTally(_LANES * len(LAGS))
                 tally.add(rows)
 
-    def signals(self) -> list[Signal]:
+    def signals(self) -> list[ChangeSignal]:
         """Those that have changed; not the bit of a byte in which no other bit has."""
         found = sorted(self.moments)
         bits = Counter(each.byte for each in found if each.bit != WHOLE)
         return [each for each in found if each.bit == WHOLE or bits[each.byte] > 1]
 
-    def of_signal(self, signal: Signal) -> tuple[int, int]:
+    def of_signal(self, signal: ChangeSignal) -> tuple[int, int]:
         """How often it rose and fell."""
         return self.changed[signal, True], self.changed[signal, False]
 
@@ -173,7 +173,7 @@ class SignedChanges:
         totals = self._known.totals()
         return list(zip(totals[: len(KNOWN)], totals[len(KNOWN) : -1], strict=True))
 
-    def together(self, signal: Signal) -> list[Together]:
+    def together(self, signal: ChangeSignal) -> list[Coincidence]:
         """What changed with a signal, for each of LAGS."""
         rose, fell = (self._totals(signal, rising) for rising in (True, False))
         found = []
@@ -181,9 +181,9 @@ class SignedChanges:
             middle, end = start + len(KNOWN), start + _LANES - 1
             parts = (rose[start:middle], rose[middle:end], fell[start:middle], fell[middle:end])
             tables = [CommonChanges(*each) for each in zip(*parts, strict=True)]
-            found.append(Together(rose[end], fell[end], tables))
+            found.append(Coincidence(rose[end], fell[end], tables))
         return found
 
-    def _totals(self, signal: Signal, rising: bool) -> array[int]:
-        tally = self._together.get((signal, rising)) or Tally(_LANES * len(LAGS))
+    def _totals(self, signal: ChangeSignal, rising: bool) -> array[int]:
+        tally = self._together.get((signal, rising)) or ChangeTally(_LANES * len(LAGS))
         return tally.totals()

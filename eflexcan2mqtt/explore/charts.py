@@ -8,12 +8,12 @@ from typing import Any
 from ..protocol.assembler import Record
 from .changes import WHOLE
 from .known import KNOWN, Known, known_values
-from .report import Claim, Report, numbers
+from .report import ExploreReport, Relation, numbers
 from .survey import Survey, unclaimed_bytes
 from .text import NOTHING, also, notes, summary
 
 
-def page_data(survey: Survey, report: Report) -> dict[str, Any]:
+def page_data(survey: Survey, report: ExploreReport) -> dict[str, Any]:
     """Claims and bytes, each with a chart of the battery in which it changed most."""
     return {
         "summary": summary(survey),
@@ -45,7 +45,7 @@ def page_data(survey: Survey, report: Report) -> dict[str, Any]:
     }
 
 
-def _claim_chart(survey: Survey, claim: Claim) -> dict[str, Any]:
+def _claim_chart(survey: Survey, claim: Relation) -> dict[str, Any]:
     known = claim.related[0].known if claim.related else None
     return _chart(survey, claim.places, claim.bit, known)
 

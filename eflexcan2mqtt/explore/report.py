@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..protocol.blocks import CYCLE_S
 from ..protocol.unclaimed import UNCLAIMED
-from .changes import WHOLE, Signal
+from .changes import WHOLE, ChangeSignal
 from .survey import Event, Survey, SurveyedBattery
 from .verdict import Association, associations
 from .words import Monotonic
@@ -18,7 +18,7 @@ MOST_RELATED = 3
 MOST_VALUES_SHOWN = 12
 
 
-class Claim(NamedTuple):
+class Relation(NamedTuple):
     """What is no chance: ``places`` are those of its bytes in UNCLAIMED, the highest byte first;
     ``bit`` is the number of the bit if it is only one.
 
@@ -58,14 +58,14 @@ class ByteFacts(NamedTuple):
         return str(byte) if byte.mask == 0xFF else f"{byte}, bits {byte.mask:02X}"
 
 
-class Report(NamedTuple):
+class ExploreReport(NamedTuple):
     """Claims by their weight, and the facts of all bytes in the order of sending."""
 
-    claims: list[Claim]
+    claims: list[Relation]
     bytes: list[ByteFacts]
 
 
-def report(survey: Survey) -> Report:
+def report(survey: Survey) -> ExploreReport:
     """What was found; ``survey`` must have ended."""
     found = associations(survey.changes)
     readings = {serial: each.readings for serial, each in survey.batteries.items()}
@@ -75,7 +75,9 @@ def report(survey: Survey) -> Report:
     ]
     claims.sort(key=lambda each: -each.weight)
     places = range(len(UNCLAIMED))
-    return Report(claims, [_facts(survey, at, found.get(Signal(at), [])) for at in places])
+    return ExploreReport(
+        claims, [_facts(survey, at, found.get(ChangeSignal(at), [])) for at in places]
+    )
 
 
 def sentence(each: Association) -> str:
@@ -93,7 +95,7 @@ def numbers(each: Association) -> str:
     )
 
 
-def _chosen(found: Mapping[Signal, list[Association]]) -> Iterator[list[Association]]:
+def _chosen(found: Mapping[ChangeSignal, list[Association]]) -> Iterator[list[Association]]:
     """The claimed ones of each byte; of its bits only what the whole byte does not show better."""
     for _, group in groupby(sorted(found), key=lambda each: each.byte):
         shown: list[list[Association]] = []
@@ -106,11 +108,11 @@ def _chosen(found: Mapping[Signal, list[Association]]) -> Iterator[list[Associat
         yield from shown
 
 
-def _of_signal(survey: Survey, found: list[Association]) -> Claim:
+def _of_signal(survey: Survey, found: list[Association]) -> Relation:
     best = found[0]
     at, bit = best.signal
     title = str(UNCLAIMED[at]) if bit == WHOLE else f"{UNCLAIMED[at]} bit {bit}"
-    return Claim(
+    return Relation(
         title,
         f"{sentence(best)}: {numbers(best)}",
         weight=-best.log_p,
@@ -139,7 +141,7 @@ def _disturbed(survey: Survey, at: int) -> str:
     )
 
 
-def _of_word(found: Monotonic) -> Claim:
+def _of_word(found: Monotonic) -> Relation:
     word = found.word
     size = 8 * len(word.bytes)
     order = f", {word.order}" if len(word.bytes) > 1 else ""
@@ -153,7 +155,7 @@ def _of_word(found: Monotonic) -> Claim:
     )
     if order:
         text += " (in one battery)"
-    return Claim(str(word), text, found.bits * math.log10(2), word.bytes)
+    return Relation(str(word), text, found.bits * math.log10(2), word.bytes)
 
 
 def _facts(survey: Survey, at: int, related: Sequence[Association]) -> ByteFacts:
@@ -186,7 +188,7 @@ def _bits(survey: Survey, at: int) -> str:
     counts = survey.counts[at]
     shown = []
     for bit in bits:
-        changes = sum(survey.changes.of_signal(Signal(at, bit)))
+        changes = sum(survey.changes.of_signal(ChangeSignal(at, bit)))
         is_set = sum(count for value, count in counts.items() if value >> bit & 1)
         shown.append(f"{bit} {changes} times, set in {100 * is_set / counts.total():.0f} %")
     return "; ".join(shown)

@@ -16,7 +16,7 @@ from ..protocol.blocks import CYCLE_S, STATUS
 from ..protocol.fields import field
 from ..protocol.unclaimed import UNCLAIMED
 from ..protocol.values import Serial
-from .changes import LONGEST_LAG, Signal, SignedChanges, Track
+from .changes import LONGEST_LAG, ChangeSignal, SignedChanges, Track
 from .known import BANK_SIZE, FIRMWARE, known_values
 from .series import Series
 from .words import Words
@@ -170,12 +170,14 @@ class Survey:
             self._interrupt(battery)
 
 
-def _signals(before: bytes, now: bytes, places: Iterable[int]) -> Iterator[tuple[Signal, bool]]:
+def _signals(
+    before: bytes, now: bytes, places: Iterable[int]
+) -> Iterator[tuple[ChangeSignal, bool]]:
     """The bytes that differ, and their bits that do, and whether each rose."""
     for at in places:
-        yield Signal(at), now[at] > before[at]
+        yield ChangeSignal(at), now[at] > before[at]
         bits = before[at] ^ now[at]
         while bits:
             low = bits & -bits
-            yield Signal(at, low.bit_length() - 1), bool(now[at] & low)
+            yield ChangeSignal(at, low.bit_length() - 1), bool(now[at] & low)
             bits ^= low

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from ..protocol.unclaimed import UNCLAIMED
-from .report import MOST_RELATED, ByteFacts, Report, numbers, sentence
+from .report import MOST_RELATED, ByteFacts, ExploreReport, numbers, sentence
 from .survey import Survey
 from .verdict import CLAIM_P, Association
 
 NOTHING = "nothing: no unknown byte follows a field or counts, as far as these recordings show"
 
 
-def lines(survey: Survey, report: Report) -> Iterator[str]:
+def lines(survey: Survey, report: ExploreReport) -> Iterator[str]:
     """The whole report."""
     yield from (summary(survey), "", f"What is no chance (p < {CLAIM_P:g}), the surest first")
     for place, each in enumerate(report.claims, 1):

@@ -13,7 +13,7 @@ from math import log, log1p, log10
 from statistics import fmean, median
 from typing import NamedTuple
 
-from .changes import NEAR, Signal, SignedChanges, Together
+from .changes import NEAR, ChangeSignal, Coincidence, SignedChanges
 from .known import KNOWN, Known
 
 CLAIM_P = 0.001
@@ -32,7 +32,7 @@ class Association(NamedTuple):
     ``log_p`` is the decimal logarithm of p, corrected.
     """
 
-    signal: Signal
+    signal: ChangeSignal
     known: Known
     lag: int
     same_way: bool
@@ -48,7 +48,7 @@ class Association(NamedTuple):
         return self.log_p <= log10(CLAIM_P)
 
 
-def associations(changes: SignedChanges) -> dict[Signal, list[Association]]:
+def associations(changes: SignedChanges) -> dict[ChangeSignal, list[Association]]:
     """For each signal that changed, all known numbers that did, the best first."""
     judge = _Judge(changes)
     found = {}
@@ -74,7 +74,9 @@ class _Judge:
             for at in self.moving
         }
 
-    def association(self, signal: Signal, at: int, rows: Sequence[Together]) -> Association:
+    def association(
+        self, signal: ChangeSignal, at: int, rows: Sequence[Coincidence]
+    ) -> Association:
         """With the number at a place in KNOWN; a row for each of LAGS."""
         changes = self._changes
         counts, columns = changes.of_signal(signal), self._known[at]
@@ -131,7 +133,7 @@ def _column(known: tuple[int, int], paired: int, steps: int) -> _Column:
     return _Column(up, down, paired, _term(up) + _term(down) + _term(still) - _term(paired))
 
 
-def _measure(row: Together, at: int, column: _Column) -> float:
+def _measure(row: Coincidence, at: int, column: _Column) -> float:
     """G of the table with the number at a place in KNOWN."""
     rise_rise, rise_fall, fall_rise, fall_fall = row.tables[at]
     rose, fell = row.rose, row.fell

@@ -38,7 +38,7 @@ _ALL = 0xFF
 
 
 @dataclass(frozen=True)
-class Signal:
+class DbcSignal:
     """Some bits of a block, from ``shift`` of the payload byte ``offset`` on.
 
     ``words`` has what some raw values mean.
@@ -111,7 +111,7 @@ def dbc() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _signals(block: Block) -> Iterator[Signal]:
+def _signals(block: Block) -> Iterator[DbcSignal]:
     """All bits of a block, in their order."""
     found = [
         signal
@@ -122,10 +122,10 @@ def _signals(block: Block) -> Iterator[Signal]:
     return iter(sorted([*found, *_unknown(block)], key=lambda each: (each.offset, each.shift)))
 
 
-def _of_field(field: Field) -> Iterator[Signal]:
+def _of_field(field: Field) -> Iterator[DbcSignal]:
     factor, bias, words = _scale(field.value)
     comment = f"{field.meaning} ({field.evidence}; {field.source})"
-    signal = Signal(
+    signal = DbcSignal(
         *(field.key, field.block, field.offset, _BITS),
         factor=factor,
         bias=bias,
@@ -149,7 +149,7 @@ def _of_field(field: Field) -> Iterator[Signal]:
         signal = replace(signal, offset=signal.offset + calcsize(kind))
 
 
-def _fitted(signal: Signal, mask: int | None) -> Iterator[Signal]:
+def _fitted(signal: DbcSignal, mask: int | None) -> Iterator[DbcSignal]:
     """The bits of a signal that its mask has; two signals if it is in two frames."""
     if mask is not None:
         shift = (mask & -mask).bit_length() - 1
@@ -166,18 +166,18 @@ def _fitted(signal: Signal, mask: int | None) -> Iterator[Signal]:
     yield replace(signal, name=high, offset=last, bits=_BITS, factor=1 << _BITS, comment=comment)
 
 
-def _unknown(block: Block) -> Iterator[Signal]:
+def _unknown(block: Block) -> Iterator[DbcSignal]:
     """What no field claims: whole bytes, and single bits of the others."""
     for each in UNCLAIMED:
         if each.block is not block:
             continue
         name = f"unknown_{each.offset}"
         if each.mask == _ALL:
-            yield Signal(name, block, each.offset, _BITS)
+            yield DbcSignal(name, block, each.offset, _BITS)
         else:
             for bit in range(_BITS):
                 if each.mask >> bit & 1:
-                    yield Signal(f"{name}_bit_{bit}", block, each.offset, 1, bit)
+                    yield DbcSignal(f"{name}_bit_{bit}", block, each.offset, 1, bit)
 
 
 def _scale(value: Value) -> tuple[float, int, tuple[tuple[int, str], ...]]:

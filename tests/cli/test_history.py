@@ -13,6 +13,7 @@ from urllib.error import HTTPError
 import pytest
 
 from eflexcan2mqtt.protocol.minutes import BANK_NUMBER
+from eflexcan2mqtt.sinks.history.store import FILE_NAME
 from tests.support.bank import START, candump_line, sent
 from tests.support.broker import free_port, wait_until
 from tests.support.faults import seen
@@ -111,14 +112,13 @@ def test_a_recording_from_a_file_is_not_kept(run, ini, tmp_path):
     assert not (tmp_path / "kept").exists()
 
 
-@pytest.mark.parametrize("more", ["[history]\nmax_mb = 0\n"])
-def test_history_can_be_switched_off(start, ini, asked, tmp_path, more):
-    process = start("-c", ini(more), *FAST)
+def test_history_can_be_switched_off(start, ini, asked, tmp_path):
+    process = start("-c", ini("[history]\nmax_mb = 0\n"), *FAST)
     reads(process.stderr, "serving the page")
     with pytest.raises(HTTPError, match="404"):
         asked()
     stop(process)
-    assert not (tmp_path / "kept").exists()
+    assert not (tmp_path / "kept" / FILE_NAME).exists()
 
 
 def test_with_a_password_history_asks_for_it(start, ini, asked, tmp_path):

@@ -139,7 +139,7 @@ def test_a_spool_outside_of_the_services_folders_is_found(check, unit, broker, t
     for each in ("/var/lib/eflexcan2mqtt", "/var/lib/eflexcan2mqtt/spool"):
         said, status = check(f"{mqtt}{each}\n", "mqtt")
         assert f"ok  {each}: arrays of an outage are kept there" in said
-        assert status == 0
+        assert status == 0, said
     unit("StateDirectory=eflexcan2mqtt", "ProtectSystem=strict", f"ReadWritePaths=-{tmp_path}")
     assert check(f"{mqtt}{tmp_path}/spool\n", "mqtt")[1] == 0
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from array import array
 
-from eflexcan2mqtt.explore.changes import Tally
+from eflexcan2mqtt.explore.changes import ChangeTally
 
 
 def test_a_tally_counts_beyond_what_a_counter_holds():
-    tally = Tally(3)
+    tally = ChangeTally(3)
     row = int.from_bytes(array("H", [1, 0, 1]).tobytes(), sys.byteorder)
     other = int.from_bytes(array("H", [0, 0, 1]).tobytes(), sys.byteorder)
     for _ in range(70_000):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from eflexcan2mqtt.settings.history import HistorySettings
+from eflexcan2mqtt.settings.recorder import RecorderSettings
 from eflexcan2mqtt.settings.storage import SpoolSettings, StorageSettings
 
 
@@ -32,3 +34,11 @@ def test_the_spool_is_in_the_storage_unless_it_has_a_folder_of_its_own(
     found = StorageSettings(storage)
     assert found.folder() == (kept and Path(kept))
     assert SpoolSettings(spool).folder(found) == (arrays and Path(arrays))
+
+
+@pytest.mark.parametrize("kind", [HistorySettings, RecorderSettings])
+def test_history_and_recordings_are_in_the_storage_unless_they_may_have_no_room(kind):
+    storage = StorageSettings("/ssd")
+    assert kind().folder(storage) == Path("/ssd")
+    assert kind(max_mb=0).folder(storage) is None
+    assert kind().folder(StorageSettings("")) is None

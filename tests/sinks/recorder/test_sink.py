@@ -107,7 +107,7 @@ def test_a_start_within_the_hour_does_not_record_again(tmp_path):
 def test_a_new_value_of_a_byte_within_the_hour_is_logged(tmp_path, caplog):
     """It is new only once: not to record it is a loss."""
     caplog.set_level(logging.INFO)
-    values = {"STATUS 02.6": [], "STATUS 02.7": []}
+    values = {"STATUS 02.1": [0]}
     learned = {"seconds": LEARNING_S, "charge": 99, "discharge": 99, "values": values, "bits": {}}
     (tmp_path / LEARNED).write_text(json.dumps({**learned, "month": "2026-11"}))
     bank = Bank(tmp_path)
