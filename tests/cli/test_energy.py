@@ -173,7 +173,11 @@ def test_an_old_file_that_is_restored_is_not_believed(bridge, broker, readers, f
 def test_a_message_far_above_the_file_is_not_believed(bridge, broker, readers, file, log):
     readers.listen(broker.port)
     last = runs(bridge, readers, broker.port, 1)
-    readers.foreign = {**last, "bank": {**last["bank"], "energy_in": 101}, "time": last["time"] + 1}
+    readers.foreign = {
+        **last,
+        "bank": {**last["bank"], "energy_in": 1000},
+        "time": last["time"] + 1,
+    }
     payload = json.dumps(readers.foreign)
     single.single(TOPIC, payload, 1, retain=True, hostname="127.0.0.1", port=broker.port)
     kept = json.loads(file.read_bytes())
