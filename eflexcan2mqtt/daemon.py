@@ -59,6 +59,8 @@ class _Daemon:
     """A source, the bridge and the sinks of the chosen output."""
 
     def __init__(self, options: Run, config: Config, stop: Stop, source: Source) -> None:
+        self._requested = False  # a recording
+        signal.signal(signal.SIGUSR1, self._request)
         self._stop = stop
         self._source = source
         self._input = options.input
@@ -82,7 +84,6 @@ class _Daemon:
         output = OUTPUTS[options.output]
         self._sinks: list[Sink] = []
         self._recorder: Recorder | None = None
-        self._requested = False  # a recording
         if output.keeps and source.live:
             if kept := _history(context):
                 self._sinks.append(kept)
@@ -99,7 +100,6 @@ class _Daemon:
         """Until the input ends or a signal comes."""
         drained = False
         left = 0
-        signal.signal(signal.SIGUSR1, self._request)
         try:
             with suppress(Stopped):
                 batches = systemd.beating(self._stop.until(self._source.batches), self._beat)

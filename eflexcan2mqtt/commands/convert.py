@@ -104,6 +104,9 @@ def _write(events: Iterable[Event], path: Path) -> int:
                         writer.log_event(_BY, _start(stamp))
                     case can.TRCWriter():
                         writer.filepath = _BY  # where we write is nobody's business
+                    case can.BLFWriter():
+                        # python-can 4.5 has the same two faults with it.
+                        writer.start_timestamp = _start(stamp)
             # Most formats cannot say that a frame is older than the first.
             stamp = max(stamp, first)
             writer.on_message_received(can.Message(stamp, can_id, False, data=data, channel=_BUS))

@@ -6,7 +6,7 @@ currents.  During the first day, nothing that has to be learned is a trigger.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from itertools import chain, groupby
 from operator import itemgetter
@@ -25,7 +25,7 @@ KINDS = (*ALARMS, RELAY, BYTE, CURRENT, PRESENCE, REQUEST)
 
 LEARNING_S = 86_400
 
-MUTED_FROM = 16
+MUTED_FROM = 32
 """A byte that has had more values changes often, and is no longer a trigger."""
 
 GONE_CYCLES = 10
@@ -38,8 +38,8 @@ _words: Callable[[Reading], tuple[int, ...]] = itemgetter(*ALARM_LEVELS)
 _bits: Callable[[Reading], tuple[list[int], ...]] = itemgetter(
     "alarm_bits_1", "alarm_bits_2", "alarm_bits_3"
 )
-_relays: Callable[[Reading], tuple[str, str]] = itemgetter(
-    "charge_relay_status", "discharge_relay_status"
+_relays: Callable[[Reading], tuple[str, str, str]] = itemgetter(
+    "charge_relay_status", "discharge_relay_status", "precharge_relay_status"
 )
 
 
@@ -53,6 +53,11 @@ def _runs(block: Block) -> list[slice]:
 
 _PLACES, _MASKS = [str(each) for each in UNCLAIMED], [each.mask for each in UNCLAIMED]
 _of_status, _of_cells = (itemgetter(*_runs(block)) for block in BLOCKS)
+
+
+class _State(NamedTuple):
+    words: tuple[int, ...]
+    relays: tuple[str, str, str]
 
 
 class Trigger(NamedTuple):
@@ -114,18 +119,25 @@ class Triggers:
         self._time = 0
         self._cycles = 0
         self._absent: dict[int, int] = {}  # in how many cycles; of those that are not gone, 0
-        self._states: dict[int, tuple[tuple[int, ...], tuple[str, str]]] = {}
+        self._states: dict[int, _State] = {}
         self._seen: set[_Digits] = set()
 
-    def cycle(self, cycle: list[Reading]) -> list[Trigger]:
-        """Take a cycle that is not empty."""
+    def cycle(self, cycle: list[Reading], blocked: Container[str] = ()) -> list[Trigger]:
+        """Take a cycle that is not empty.
+
+        A byte or a current of a kind that is ``blocked``, so that it would not be recorded, stays
+        unusual.
+        """
         found: list[Trigger] = []
+        learns = not self.learned.is_over
         for reading in cycle:
             self._state(reading, found)
-            unclaimed = _of_status(reading["raw_status"]), _of_cells(reading["raw_cells"])
-            if unclaimed not in self._seen:
-                self._learn(unclaimed, reading["battery_number"], found)
-        self._current(cycle, found)
+            if learns or BYTE not in blocked:
+                unclaimed = _of_status(reading["raw_status"]), _of_cells(reading["raw_cells"])
+                if unclaimed not in self._seen:
+                    self._learn(unclaimed, reading["battery_number"], found)
+        if learns or CURRENT not in blocked:
+            self._current(cycle, found)
         self._presence({each["battery_number"] for each in cycle}, found)
         time = cycle[-1]["time"]
         if not self.learned.is_over and 0 < time - self._time <= STALE_S:
@@ -133,25 +145,33 @@ class Triggers:
         self._time = time
         return found
 
+    def silence(self) -> list[Trigger]:
+        """There was no cycle for as long as GONE_CYCLES take."""
+        if not self._absent:
+            return []
+        self._absent.clear()
+        return [Trigger(PRESENCE, f"{PRESENCE}-all-disappeared", "no battery sends")]
+
     def _state(self, reading: Reading, found: list[Trigger]) -> None:
-        number, state = reading["battery_number"], (_words(reading), _relays(reading))
-        before = self._states.get(number)
-        if state == before:
+        number, state = reading["battery_number"], _State(_words(reading), _relays(reading))
+        # What a start finds may be why there was one, but for what full or healthy banks show.
+        calm = _State((0, 0, state.words[2]), ("Make", "Make", state.relays[2]))
+        before = self._states.get(number, calm)
+        if self._states.get(number) == state:
             return
         self._states[number] = state
         for level, bits in zip(ALARM_LEVELS, _bits(reading), strict=True):
             if bits:
                 self.learned.bits.setdefault(level, set()).update(bits)
-        if before is None:
-            return
-        for kind, then, now in zip(ALARMS, before[0], state[0], strict=True):
+        for kind, then, now in zip(ALARMS, before.words, state.words, strict=True):
             if then != now:
                 text = (
                     f"battery {number}: alarm word of level {kind[-1]}: 0x{then:04X} to 0x{now:04X}"
                 )
                 found.append(_of_battery(kind, number, text))
-        if before[1] != state[1]:
-            text = f"battery {number}: relays: {RELAYS[state[1]]} (before: {RELAYS[before[1]]})"
+        if before.relays != state.relays:
+            shown = f"{_shown(state.relays)} (before: {_shown(before.relays)})"
+            text = f"battery {number}: relays: {shown}"
             found.append(_of_battery(RELAY, number, text))
 
     def _learn(self, unclaimed: _Digits, number: int, found: list[Trigger]) -> None:
@@ -164,8 +184,9 @@ class Triggers:
             values = self.learned.values.setdefault(name, set())
             if value in values or len(values) > MUTED_FROM:
                 continue
+            is_first = not values
             values.add(value)
-            if self.learned.is_over:
+            if self.learned.is_over and not is_first:
                 why = f"{BYTE}-{name.replace(' ', '-')}-battery-{number}"
                 text = f"battery {number}: {name} is 0x{value:02X}, which it never was"
                 if len(values) > MUTED_FROM:
@@ -198,6 +219,12 @@ class Triggers:
             if self._absent[number] >= GONE_CYCLES:
                 del self._absent[number]
                 found.append(_presence(number, "disappeared"))
+
+
+def _shown(relays: tuple[str, str, str]) -> str:
+    charge, discharge, precharge = relays
+    more = ", pre-charge closed" if precharge == "Make" else ""
+    return RELAYS[charge, discharge] + more
 
 
 def _listed(sets: dict[str, set[int]]) -> dict[str, list[int]]:

@@ -59,12 +59,14 @@ BROKER = {
 }
 
 HISTORY = {
+    "sinks.clock_state",
     "sinks.history",
     *(f"sinks.history.{name}" for name in ("allowance", "columns", "past", "sink", "store")),
     "sinks.history.writer",
 }
 
 RECORDER = {
+    "sinks.clock_state",
     "sinks.recorder",
     *(f"sinks.recorder.{name}" for name in ("folder", "ring", "sink", "writer")),
 }

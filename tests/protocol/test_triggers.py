@@ -24,6 +24,7 @@ CALM = {
     **{"alarm_level_1": 0, "alarm_level_2": 0, "alarm_level_3": 0},
     **{"alarm_bits_1": [], "alarm_bits_2": [], "alarm_bits_3": []},
     **{"charge_relay_status": "Make", "discharge_relay_status": "Make"},
+    "precharge_relay_status": "Break",
 }
 
 
@@ -53,10 +54,17 @@ def found(triggers, *readings):
     return [(each.kind, each.text) for each in triggers.cycle(list(readings))]
 
 
-def test_a_state_that_is_found_at_the_start_is_no_change():
+def test_a_fault_that_is_found_at_the_start_is_a_trigger():
+    """It may be why there was a start."""
     triggers = Triggers(Learned())
-    assert found(triggers, reading(alarm_level_1=4, charge_relay_status="Break")) == []
-    assert found(triggers, reading(alarm_level_1=4, charge_relay_status="Break")) == []
+    faulty = reading(alarm_level_1=4, charge_relay_status="Break")
+    assert [kind for kind, _ in found(triggers, faulty)] == ["alarm-1", "relay"]
+    assert found(triggers, faulty) == []
+
+
+def test_a_full_bank_that_is_found_at_the_start_is_no_change():
+    triggers = Triggers(Learned())
+    assert found(triggers, reading(alarm_level_3=0x1008, precharge_relay_status="Make")) == []
 
 
 def test_each_level_of_alarms_is_a_kind_of_its_own():
@@ -87,6 +95,14 @@ def test_a_relay_that_opens_or_closes_is_a_trigger():
     ]
     assert found(triggers, reading()) == [
         ("relay", "battery 3: relays: closed (before: discharge open)")
+    ]
+
+
+def test_the_pre_charge_relay_is_a_relay():
+    triggers = Triggers(Learned())
+    triggers.cycle([reading()])
+    assert found(triggers, reading(precharge_relay_status="Make")) == [
+        ("relay", "battery 3: relays: closed, pre-charge closed (before: closed)")
     ]
 
 
@@ -152,6 +168,26 @@ def test_a_battery_that_is_back_in_time_was_never_gone():
     triggers = Triggers(Learned())
     for cycle in range(5 * GONE_CYCLES):
         assert found(triggers, *[reading(4)] * (cycle % 3 == 0), reading(5)) == []
+
+
+def test_a_bank_that_falls_silent_has_disappeared_once():
+    triggers = Triggers(Learned())
+    assert triggers.silence() == []
+    triggers.cycle([reading(3), reading(4)])
+    assert [each.why for each in triggers.silence()] == ["battery-all-disappeared"]
+    assert triggers.silence() == []
+
+
+def test_what_would_not_be_recorded_stays_unusual(experienced):
+    unusual = reading(byte=7, battery_current=99.0)
+    assert experienced.cycle([unusual], ("byte", "current")) == []
+    assert [kind for kind, _ in found(experienced, unusual)] == ["byte", "current"]
+
+
+def test_a_byte_that_has_become_unknown_has_a_first_value(experienced):
+    del experienced.learned.values["STATUS 06.5"]
+    assert found(experienced, reading(byte=7)) == []
+    assert [kind for kind, _ in found(experienced, reading(byte=8))] == ["byte"]
 
 
 def test_the_batteries_of_the_first_cycles_have_not_appeared():

@@ -79,7 +79,7 @@ def test_without_a_password_serial_numbers_are_not_given(opens, served):
     page = opens(served("request", recorder="anonymize = no"))
     until(page, lambda: rows(page).count() == 1)
     assert rows(page).get_by_role("link").count() == 0
-    assert "set a password" in page.locator("#recordings").inner_text()
+    assert "once there is a password" in page.locator("#recordings").inner_text()
 
 
 def test_with_nothing_to_show_there_is_no_list(opens, served, shown):

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
+
+from ..clock_state import synchronized
 
 MOST_HOURS = 24
 
 _HOUR_S = 3600.0
 _JUMP_S = 10.0
-_TIMESYNC = Path("/run/systemd/timesync")
-
-
-def synchronized(folder: Path = _TIMESYNC) -> bool:
-    """Whether systemd has set the clock by the network; True where it does not do that.
-
-    The kernel knows it of every program that sets clocks, but the service may not ask it.
-    """
-    return not folder.exists() or (folder / "synchronized").exists()
 
 
 class Allowance:

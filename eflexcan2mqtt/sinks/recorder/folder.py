@@ -12,10 +12,12 @@ from typing import NamedTuple
 
 from ...protocol.triggers import ALARMS, KINDS, RELAY
 
-SUFFIX = ".log.gz"
+SUFFIX, UNFINISHED = ".log.gz", ".log.new"
 
-PROTECTED = {*ALARMS, RELAY}
-"""Recordings of these kinds only give way to each other."""
+RANKS = {RELAY: 3, **{kind: 3 - mildness for mildness, kind in enumerate(ALARMS)}}
+"""A recording gives way to one of the same or a higher rank; that of other kinds is 0."""
+
+_WITH_SERIALS = "-with-serials"
 
 _TIME = "%Y-%m-%dT%H%M%S"
 _NAME = re.compile(
@@ -33,14 +35,20 @@ class RecordingFile(NamedTuple):
     why: str
     size: int
 
+    @property
+    def has_serials(self) -> bool:
+        """Whether its serial numbers are real."""
+        return self.why.endswith(_WITH_SERIALS)
+
 
 class NoRoomError(Exception):
     """What may give way is not enough."""
 
 
-def name_of(time: float, why: str) -> str:
+def name_of(time: float, why: str, *, anonymous: bool = True) -> str:
     """The name of a recording that something triggered at a time; in local time."""
-    return f"{datetime.fromtimestamp(time).strftime(_TIME)}-{why}{SUFFIX}"
+    serials = "" if anonymous else _WITH_SERIALS
+    return f"{datetime.fromtimestamp(time).strftime(_TIME)}-{why}{serials}{SUFFIX}"
 
 
 def recordings(folder: Path) -> list[RecordingFile]:
@@ -62,28 +70,28 @@ def _found(folder: Path) -> Iterator[RecordingFile]:
                     yield RecordingFile(entry.name, time, match["kind"], match["why"], size)
 
 
-def make_room(folder: Path, size: int, max_bytes: float, kind: str) -> list[str]:
+def make_room(folder: Path, name: str, size: int, max_bytes: float, kind: str) -> list[str]:
     """Delete the oldest recordings until one of ``size`` bytes fits below ``max_bytes``.
 
-    Returns the deleted ones.  Raises NoRoomError, and deletes nothing, if that is not enough;
-    OSError for what the disk does.
+    Returns the deleted ones, of which ``name`` is none: it is the one that is written.  Raises
+    NoRoomError, and deletes nothing, if that is not enough; OSError for what the disk does.
     """
-    present = recordings(folder)
-    over = size + sum(each.size for each in present) - max_bytes
+    others = [each for each in recordings(folder) if each.name != name]
+    over = size + sum(each.size for each in others) - max_bytes
     doomed = []
-    for each in _in_order_of_rank(present, kind):
+    for each in _in_order_of_rank(others, RANKS.get(kind, 0)):
         if over <= 0:
             break
         doomed.append(each.name)
         over -= each.size
     if over > 0:
         raise NoRoomError
-    for name in doomed:
-        (folder / name).unlink(missing_ok=True)
+    for each_name in doomed:
+        (folder / each_name).unlink(missing_ok=True)
     return doomed
 
 
-def _in_order_of_rank(present: Iterable[RecordingFile], kind: str) -> list[RecordingFile]:
-    """What may give way to a recording of a kind, in this order."""
-    others = [each for each in present if kind in PROTECTED or each.kind not in PROTECTED]
-    return sorted(others, key=lambda each: each.kind in PROTECTED)
+def _in_order_of_rank(present: Iterable[RecordingFile], highest: int) -> list[RecordingFile]:
+    """What may give way, in this order."""
+    ranked = [(RANKS.get(each.kind, 0), each) for each in present]
+    return [each for rank, each in sorted(ranked) if rank <= highest]

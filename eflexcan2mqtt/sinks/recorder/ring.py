@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from ...protocol.blocks import FRAME_BYTES, Event, Frame, Silence
 
-BEFORE_S = 120.0
+BEFORE_S = 135.0
+"""Two minutes, and what passes before a trigger is known: a cycle, or ten if a battery is gone."""
 
 MOST_FRAMES = 200_000
-"""3.6 MB; the wire carries 240,000 in two minutes, 14 batteries send 30,240."""
+"""3.6 MB; the wire carries 270,000 in that time, 14 batteries send 34,000."""
 
 _CHUNK = 512
 

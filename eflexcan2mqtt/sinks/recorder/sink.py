@@ -12,9 +12,18 @@ from pathlib import Path
 from queue import Full
 from typing import NamedTuple
 
-from ...protocol.blocks import Event
+from ...protocol.blocks import CYCLE_S, Event
 from ...protocol.reading import Reading
-from ...protocol.triggers import BYTE, REQUEST, Learned, Trigger, Triggers, requested
+from ...protocol.triggers import (
+    BYTE,
+    CURRENT,
+    GONE_CYCLES,
+    REQUEST,
+    Learned,
+    Trigger,
+    Triggers,
+    requested,
+)
 from .. import Sink
 from .folder import name_of, recordings
 from .ring import Ring
@@ -23,8 +32,9 @@ from .writer import RecordingPart, RecordingsWriter
 log = logging.getLogger(__name__)
 
 AFTER_S = 60.0
-EACH_S = 3600.0
-"""At most one recording of a kind in this time."""
+EACH_S, RETRY_S = 3600.0, 600.0
+"""At most one recording of a kind in this time, or of one that could not be written."""
+SILENT_S = GONE_CYCLES * CYCLE_S
 FIRST_S, KEEP_S = 10.0, 600.0
 """What was learned is shown, and goes to the disk, so often."""
 CLOSE_S = 1.0
@@ -61,6 +71,7 @@ class Recorder(Sink):
         self._open: list[_Unfinished] = []
         self._keep_at = clock() + FIRST_S
         self._losing = False  # as it was logged
+        self._heard = clock()  # when the last cycle came
         self._thread = threading.Thread(target=writer.run, name="recorder", daemon=True)
         self._thread.start()
 
@@ -78,7 +89,10 @@ class Recorder(Sink):
         self._begin(requested(), time.time())
 
     def publish(self, cycle: list[Reading]) -> None:
-        if triggers := self._triggers.cycle(cycle):
+        self._heard = self._clock()
+        blocked = {kind for kind in (BYTE, CURRENT) if self._is_blocked(kind)}
+        blocked -= {each.trigger.kind for each in self._open}
+        if triggers := self._triggers.cycle(cycle, blocked):
             self._learned = _copy(self._triggers.learned)
         for trigger in triggers:
             self._begin(trigger, cycle[-1]["time"])
@@ -87,7 +101,11 @@ class Recorder(Sink):
 
     def tick(self) -> None:
         self._ring.pack()
+        if self._clock() - self._heard > SILENT_S:
+            for trigger in self._triggers.silence():
+                self._begin(trigger, time.time())
         self._end_due()
+        self._allow_what_was_lost()
         if self._clock() >= self._keep_at:
             self._keep_at = self._clock() + KEEP_S
             self._keep()
@@ -104,16 +122,30 @@ class Recorder(Sink):
 
     def _begin(self, trigger: Trigger, at: float) -> None:
         now = self._clock()
-        if now - self._last.get(trigger.kind, now - EACH_S) < EACH_S:
-            # A new value of a byte is new only once.
-            level = logging.INFO if trigger.kind in (BYTE, REQUEST) else logging.DEBUG
-            log.log(level, "not recorded again within the hour: %s", trigger.text)
+        if self._is_blocked(trigger.kind):
+            same = [each.name for each in self._open if each.trigger.kind == trigger.kind]
+            if same and trigger.kind == BYTE:
+                log.info("also in %s: %s", same[0], trigger.text)
+            else:
+                level = logging.INFO if trigger.kind == REQUEST else logging.DEBUG
+                log.log(level, "not recorded again within the hour: %s", trigger.text)
             return
         self._last[trigger.kind] = now
         chunks, packed = self._ring.since(0)
-        new = _Unfinished(name_of(at, trigger.why), trigger, now + AFTER_S, packed)
-        self._put(RecordingPart(new.name, trigger, chunks, last=False))
-        self._open.append(new)
+        name = name_of(at, trigger.why, anonymous=self.anonymize)
+        # The end of a recording is nothing without its beginning.
+        if self._put(RecordingPart(name, trigger, chunks, last=False)):
+            self._open.append(_Unfinished(name, trigger, now + AFTER_S, packed))
+        else:
+            self._writer.lost.append(trigger.kind)
+
+    def _is_blocked(self, kind: str) -> bool:
+        now = self._clock()
+        return now - self._last.get(kind, now - EACH_S) < EACH_S
+
+    def _allow_what_was_lost(self) -> None:
+        while self._writer.lost:
+            self._last[self._writer.lost.popleft()] = self._clock() - EACH_S + RETRY_S
 
     def _end_due(self) -> None:
         now = self._clock()
@@ -129,13 +161,16 @@ class Recorder(Sink):
         self._learned = _copy(self._triggers.learned)
         self._put(self._learned)
 
-    def _put(self, job: RecordingPart | Learned) -> None:
+    def _put(self, job: RecordingPart | Learned) -> bool:
         try:
             self._writer.queue.put_nowait(job)
         except Full:
             if not self._losing:
                 log.warning("the disk does not answer: recordings are lost")
             self._losing = True
+            return False
+        self._losing = False
+        return True
 
 
 def started(
@@ -153,9 +188,9 @@ def _last(folder: Path, now: float) -> dict[str, float]:
     except OSError:
         return {}
     day = datetime.now()
-    ages = {each.kind: (day - each.time).total_seconds() for each in found}
     # What is in the future was made by a clock that was ahead.
-    return {kind: now - age for kind, age in ages.items() if age >= 0}
+    ages = {each.kind: (day - each.time).total_seconds() for each in found if each.time <= day}
+    return {kind: now - age for kind, age in ages.items()}
 
 
 def _copy(learned: Learned) -> Learned:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import logging
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -18,7 +20,8 @@ from ...protocol.fields import field
 from ...protocol.triggers import Learned, Trigger
 from ...protocol.values import Serial
 from .. import whole_file
-from .folder import SUFFIX, NoRoomError, make_room, recordings
+from ..clock_state import synchronized
+from .folder import SUFFIX, UNFINISHED, NoRoomError, make_room
 from .ring import Chunk
 
 log = logging.getLogger(__name__)
@@ -43,8 +46,19 @@ class RecordingPart(NamedTuple):
     last: bool
 
 
+class _Begun(NamedTuple):
+    """A recording whose end is to come; ``path`` is None if no name could be found."""
+
+    path: Path | None
+    content: bytes
+    written: bool
+
+
 class RecordingsWriter:
-    """Takes jobs from ``queue`` until there comes None; never raises for what the disk does."""
+    """Takes jobs from ``queue`` until there comes None; never raises for what the disk does.
+
+    ``lost`` are the kinds of recordings that could not be written; another thread takes them out.
+    """
 
     def __init__(
         self,
@@ -53,13 +67,16 @@ class RecordingsWriter:
         *,
         anonymize: bool = True,
         today: Callable[[], datetime] = datetime.now,
+        is_synchronized: Callable[[], bool] = synchronized,
     ) -> None:
         self.queue: Queue[RecordingPart | Learned | None] = Queue(MOST_JOBS)
         self.folder, self.anonymize = folder, anonymize
         self._max_bytes = max_mb * _MB
         self._mask = _Mask()
-        self._today = today
-        self._unfinished: dict[str, tuple[Path, bytes, int]] = {}  # and its size on the disk
+        self._today, self._is_synchronized = today, is_synchronized
+        self.lost: deque[str] = deque(maxlen=MOST_JOBS)
+        self._unfinished: dict[str, _Begun] = {}
+        self._caught: Counter[str] = Counter()  # in this month
         self._state = b""  # as it is on the disk
         self._fails = False  # to keep what was learned
         self._month = ""
@@ -72,50 +89,65 @@ class RecordingsWriter:
             state: dict[str, Any] = json.loads(self._state)
             learned = Learned.from_json(state)
             self._month = str(state["month"])
+            self._caught = Counter({str(kind): int(n) for kind, n in state["caught"].items()})
         except FileNotFoundError:
             return Learned()
         except OSError as error:
             log.warning("%s: %s; what is usual is learned anew", path, error.strerror or error)
             return Learned()
-        except (ValueError, KeyError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             log.warning("%s: damaged; what is usual is learned anew", path)
             return Learned()
         return learned
 
     def run(self) -> None:
         """The thread."""
+        with suppress(OSError):
+            for leftover in self.folder.glob(f"*{UNFINISHED}"):
+                leftover.unlink()
         while (job := self.queue.get()) is not None:
             match job:
                 case RecordingPart():
                     self._record(job)
-                case Learned():
+                case _:
                     self._keep(job)
 
     def _record(self, part: RecordingPart) -> None:
         """Write it at its beginning, and again, longer, at its end."""
-        path, before, size = self._unfinished.pop(part.name, (None, b"", 0))
-        path = path or self._free(part.name)
+        begun = self._unfinished.pop(part.name, None)
         # Members of gzip can follow each other: the file is whole with one and with both.
-        content = before + gzip.compress(b"".join(self._lines(part.chunks)), mtime=0)
-        problem = ""
+        content = (begun.content if begun else b"") + self._packed(part.chunks)
+        path = begun.path if begun else None
         try:
-            needed = len(content) - size
-            gone = make_room(self.folder, needed, self._max_bytes, part.trigger.kind)
+            path = path or self._free(part.name)
+            size, kind = len(content), part.trigger.kind
+            gone = make_room(self.folder, path.name, size, self._max_bytes, kind)
             whole_file.replace(path, content)
-        except NoRoomError:
-            problem = "no room below [recorder] max_mb"
-        except OSError as error:
-            problem = error.strerror or str(error)
+        except (OSError, NoRoomError) as error:
+            self._fail(part, begun, error)
         else:
-            if not size:
+            if not (begun and begun.written):
                 log.info("recording %s: %s", path.name, part.trigger.text)
+                self._caught[part.trigger.kind] += 1
             if gone:
                 log.info("deleted for it: %s", ", ".join(gone))
-            size = len(content)
+            if not part.last:
+                self._unfinished[part.name] = _Begun(path, content, written=True)
+            return
         if not part.last:
-            self._unfinished[part.name] = path, content, size
-        elif problem:
-            log.warning("%s: %s; not recorded: %s", path, problem, part.trigger.text)
+            self._unfinished[part.name] = _Begun(path, content, written=False)
+
+    def _fail(self, part: RecordingPart, begun: _Begun | None, error: Exception) -> None:
+        """What failed at the beginning is tried again with the end."""
+        if not part.last:
+            return
+        lost = "its last minute is missing" if begun and begun.written else "not recorded"
+        reason = "no room below [recorder] max_mb"
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+        log.warning("%s: %s; %s: %s", self.folder / part.name, reason, lost, part.trigger.text)
+        if not (begun and begun.written):
+            self.lost.append(part.trigger.kind)
 
     def _free(self, name: str) -> Path:
         """Where it goes; a clock that was set back may have made the same name before."""
@@ -123,19 +155,29 @@ class RecordingsWriter:
         names = (f"{stem}{f'-{number}' if number else ''}{SUFFIX}" for number in count())
         return next(path for path in map(self.folder.joinpath, names) if not path.exists())
 
-    def _lines(self, chunks: Sequence[Chunk]) -> Iterator[bytes]:
-        """As ``candump -L`` writes them."""
-        for can_id, data, time in (frame for chunk in chunks for frame in chunk.frames()):
+    def _packed(self, chunks: Sequence[Chunk]) -> bytes:
+        """As ``candump -L`` writes them, gzipped."""
+        packed = io.BytesIO()
+        with gzip.GzipFile("", "wb", fileobj=packed, mtime=0) as file:
+            for chunk in chunks:
+                file.write(b"".join(self._lines(chunk)))
+        return packed.getvalue()
+
+    def _lines(self, chunk: Chunk) -> Iterator[bytes]:
+        for can_id, data, time in chunk.frames():
             shown = self._mask(can_id, data) if self.anonymize else data
             yield f"({time:.6f}) can0 {can_id:03X}#{shown.hex().upper()}\n".encode()
 
     def _keep(self, learned: Learned) -> None:
         month = self._today().strftime(_MONTH)
-        if self._month and month > self._month:
-            self._summarize(self._month, learned)
-        # A clock that is behind for a while ends no month.
-        self._month = max(month, self._month)
-        state = json.dumps({**learned.to_json(), "month": self._month}).encode()
+        # A clock that is wrong ends no month.
+        if month != self._month and self._is_synchronized():
+            if self._month:
+                self._summarize(learned)
+            self._month = month
+            self._caught.clear()
+        kept = {**learned.to_json(), "month": self._month, "caught": self._caught}
+        state = json.dumps(kept).encode()
         if state == self._state:
             return
         try:
@@ -150,16 +192,11 @@ class RecordingsWriter:
         else:
             self._state, self._fails = state, False
 
-    def _summarize(self, month: str, learned: Learned) -> None:
-        try:
-            found = [each for each in recordings(self.folder) if f"{each.time:{_MONTH}}" == month]
-        except OSError:
-            return
-        kinds = Counter(each.kind for each in found)
-        what = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
+    def _summarize(self, learned: Learned) -> None:
+        caught = ", ".join(f"{number} {kind}" for kind, number in sorted(self._caught.items()))
         muted = ", ".join(learned.muted)
         muted = f"; bytes that change often, and trigger none: {muted}" if muted else ""
-        log.info("recordings of %s: %s%s", month, what or "none", muted)
+        log.info("recordings of %s: %s%s", self._month, caught or "none", muted)
 
 
 class _Mask:

@@ -109,7 +109,7 @@ class Table(Sink):
         notes = whole(newest_first, room - len(shown) - len(below))
         return Group(
             headline(self._cycle, findings, width),
-            grid(batteries, shown, width, ascii_only=self.console.options.ascii_only),
+            *grid(batteries, shown, width, ascii_only=self.console.options.ascii_only),
             *below,
             *chain.from_iterable(reversed(notes)),
         )

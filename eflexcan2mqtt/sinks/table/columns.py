@@ -1,14 +1,13 @@
-"""Batteries in, a grid that fits a width out: columns are left out, numbers are never shortened."""
+"""Batteries in, lines that fit a width out: columns are left out, numbers are never shortened."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
-from rich.console import JustifyMethod
-from rich.table import Table as Grid
+from rich.align import AlignMethod
 from rich.text import Text
 
 from ...protocol.blocks import STALE_S
@@ -47,33 +46,44 @@ class Column:
     label: str
     unit: str
     least: int
-    justify: JustifyMethod
+    justify: AlignMethod
     text: Callable[[Battery], str | Text]
 
 
 def grid(
     batteries: Sequence[Battery], shown: Sequence[Battery], width: int, ascii_only: bool
-) -> Grid:
-    """The lines of those ``shown``; all ``batteries`` decide the columns, so that they stay."""
+) -> list[Text]:
+    """The lines of those ``shown``; all ``batteries`` decide the columns, so that they stay.
+
+    Not by rich's own table: before its version 14 that counts a gap behind the last column.
+    """
     widths = {each: _width(each, batteries) for each in COLUMNS}
     choices = accumulate(_LEFT_OUT, _without, initial=COLUMNS)
     columns = next(each for each in choices if _fits(each, widths, width, 1))
-    gap = 2 if _fits(columns, widths, width, 2) else 1
-    drawn = Grid(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="bold")
-    for column in columns:
-        header = f"{column.label}\n{column.unit}"
-        drawn.add_column(
-            header.translate(_TO_ASCII) if ascii_only else header,
-            justify=column.justify,
-            width=widths[column],
-            no_wrap=True,
-        )
-    for battery in shown:
-        texts = [_text(column, battery) for column in columns]
-        for text in texts if ascii_only else ():
-            text.plain = text.plain.translate(_TO_ASCII)
-        drawn.add_row(*texts, style="dim" if battery.age >= STALE_S else "")
-    return drawn
+    gap = Text("  " if _fits(columns, widths, width, 2) else " ")
+
+    def line(texts: Iterable[Text], style: str) -> Text:
+        cells = []
+        for column, text in zip(columns, texts, strict=True):
+            if ascii_only:
+                text.plain = text.plain.translate(_TO_ASCII)
+            text.align(column.justify, widths[column])
+            cells.append(text)
+        whole = gap.join(cells)
+        whole.stylize_before(style)
+        return whole
+
+    return [
+        line((Text(each.label) for each in columns), "bold"),
+        line((Text(each.unit) for each in columns), "bold"),
+        *(
+            line(
+                (_text(each, battery) for each in columns),
+                "dim" if battery.age >= STALE_S else "",
+            )
+            for battery in shown
+        ),
+    ]
 
 
 def _without(columns: tuple[Column, ...], labels: tuple[str, ...]) -> tuple[Column, ...]:

@@ -17,8 +17,8 @@ PLAIN = "text/plain; charset=utf-8"
 
 NO_RECORDER = "there is no recorder: [storage] directory is not set, or [recorder] max_mb is 0\n"
 NOT_OPENLY = (
-    "recordings show serial numbers, as [recorder] anonymize is no: set [web] password_file to get "
-    "them here\n"
+    "this recording shows serial numbers, as [recorder] anonymize was no: set [web] password_file "
+    "to get it here\n"
 )
 
 Found = tuple[HTTPStatus, str, str | bytes, Mapping[str, str]]
@@ -40,6 +40,7 @@ def listed(recorder: Recorder | None, *, has_password: bool) -> Found:
             "kind": each.kind,
             "why": each.why,
             "bytes": each.size,
+            "download": has_password or not each.has_serials,
         }
         for each in reversed(found)
     ]
@@ -47,7 +48,6 @@ def listed(recorder: Recorder | None, *, has_password: bool) -> Found:
         "recordings": rows,
         "muted": recorder.learned.muted,
         "alarm_bits": recorder.learned.to_json()["bits"],
-        "download": _may_be_given(recorder, has_password),
     }
     return HTTPStatus.OK, JSON, json.dumps(shown), {}
 
@@ -56,20 +56,17 @@ def file(recorder: Recorder | None, name: str, *, has_password: bool) -> Found:
     """One of them."""
     if recorder is None:
         return HTTPStatus.NOT_FOUND, PLAIN, NO_RECORDER, {}
-    if not _may_be_given(recorder, has_password):
-        return HTTPStatus.FORBIDDEN, PLAIN, NOT_OPENLY, {}
     try:
         # Only what is on the list: a name from outside must not be a way to other files.
-        if name not in {each.name for each in recordings(recorder.folder)}:
+        named = {each.name: each for each in recordings(recorder.folder)}
+        if name not in named:
             return HTTPStatus.NOT_FOUND, PLAIN, "no such recording; it may have given way\n", {}
+        if named[name].has_serials and not has_password:
+            return HTTPStatus.FORBIDDEN, PLAIN, NOT_OPENLY, {}
         content = (recorder.folder / name).read_bytes()
     except OSError as error:
         return HTTPStatus.SERVICE_UNAVAILABLE, PLAIN, _trouble(recorder, error), {}
     return HTTPStatus.OK, GZIP, content, {"Content-Disposition": f'attachment; filename="{name}"'}
-
-
-def _may_be_given(recorder: Recorder, has_password: bool) -> bool:
-    return recorder.anonymize or has_password
 
 
 def _trouble(recorder: Recorder, error: OSError) -> str:

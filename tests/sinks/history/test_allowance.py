@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from eflexcan2mqtt.sinks.history.allowance import MOST_HOURS, Allowance, synchronized
+from eflexcan2mqtt.sinks.clock_state import synchronized
+from eflexcan2mqtt.sinks.history.allowance import MOST_HOURS, Allowance
 
 HOUR_S = 3600.0
 

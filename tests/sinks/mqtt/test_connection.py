@@ -87,7 +87,7 @@ def test_an_answer_that_is_no_mqtt_is_one_line(open_sink, lines):
                 connection.recv(1000)
                 connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
                 time.sleep(0.2)
-    [line] = lines("127.0.0.1")
+        [line] = lines("127.0.0.1")  # before the port is closed
     assert "accepts the connection but does not speak MQTT; " in line
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import os
 import re
 import time
 
@@ -12,7 +13,16 @@ import pytest
 
 from eflexcan2mqtt.protocol.triggers import LEARNING_S, Learned
 from eflexcan2mqtt.sinks.recorder.folder import name_of, recordings
-from eflexcan2mqtt.sinks.recorder.sink import EACH_S, KEEP_S, Recorder, started
+from eflexcan2mqtt.sinks.recorder.ring import BEFORE_S
+from eflexcan2mqtt.sinks.recorder.sink import (
+    AFTER_S,
+    EACH_S,
+    KEEP_S,
+    RETRY_S,
+    SILENT_S,
+    Recorder,
+    started,
+)
 from eflexcan2mqtt.sinks.recorder.writer import LEARNED, MOST_JOBS, RecordingsWriter
 from tests.support.bank import decoded, sent
 from tests.support.broker import wait_until
@@ -20,7 +30,10 @@ from tests.support.broker import wait_until
 START = 1_780_315_200
 
 
-CLOSED = {"charge_relay_status": "Make", "discharge_relay_status": "Make"}
+CLOSED = {
+    **{"charge_relay_status": "Make", "discharge_relay_status": "Make"},
+    "precharge_relay_status": "Break",
+}
 OPEN = {"charge_relay_status": "Break"}
 
 
@@ -66,7 +79,7 @@ def test_a_recording_has_two_minutes_before_and_one_behind(bank, tmp_path):
     bank.run(200, **OPEN)
     wait_until(lambda: bank.names() == ["relay-battery-1"])
     [path] = tmp_path.glob("*.gz")
-    wait_until(lambda: seconds(path) == (181, 361), "the last minute")
+    wait_until(lambda: seconds(path) == (301 - int(BEFORE_S), 361), "the last minute")
 
 
 def test_a_stop_ends_a_recording_early(tmp_path):
@@ -104,20 +117,35 @@ def test_a_start_within_the_hour_does_not_record_again(tmp_path):
     assert sorted(bank.names()) == ["alarm-1-battery-1", "alarm-1-battery-1", "relay-battery-1"]
 
 
-def test_a_new_value_of_a_byte_within_the_hour_is_logged(tmp_path, caplog):
-    """It is new only once: not to record it is a loss."""
-    caplog.set_level(logging.INFO)
-    values = {"STATUS 02.1": [0]}
+@pytest.fixture
+def experienced(tmp_path):
+    """A bank that has known one value of each byte of a frame for long."""
+    values = {"STATUS 02.6": [3], "STATUS 02.7": [5]}
     learned = {"seconds": LEARNING_S, "charge": 99, "discharge": 99, "values": values, "bits": {}}
-    (tmp_path / LEARNED).write_text(json.dumps({**learned, "month": "2026-11"}))
-    bank = Bank(tmp_path)
-    bank.run(1)
-    bank.recorder.close()
-    assert bank.names() == ["byte-STATUS-02.6-battery-1"]
-    assert (
-        "not recorded again within the hour: battery 1: STATUS 02.7 is 0x00, which it never was"
-        in caplog.messages
-    )
+    (tmp_path / LEARNED).write_text(json.dumps({**learned, "month": "2026-11", "caught": {}}))
+    made = Bank(tmp_path)
+    yield made
+    made.recorder.close()
+
+
+def test_two_new_values_are_in_one_recording(experienced, caplog):
+    caplog.set_level(logging.INFO)
+    experienced.run(2)
+    wait_until(lambda: experienced.names() == ["byte-STATUS-02.6-battery-1"])
+    [also] = [each for each in caplog.messages if each.startswith("also in ")]
+    assert also.endswith("battery 1: STATUS 02.7 is 0x00, which it never was")
+
+
+def test_a_current_that_is_not_recorded_is_unusual_again_after_the_hour(experienced):
+    def currents():
+        return [each.kind for each in recordings(experienced.folder)].count("current")
+
+    experienced.run(int(AFTER_S) + 2, battery_current=120.0)
+    experienced.run(2, battery_current=130.0)
+    wait_until(lambda: currents() == 1)
+    experienced.now += EACH_S
+    experienced.run(2, battery_current=130.0)
+    wait_until(lambda: currents() == 2)
 
 
 def test_a_request_is_recorded_and_within_the_hour_refused(bank, caplog):
@@ -156,6 +184,53 @@ def test_a_disk_that_hangs_stops_nothing(tmp_path, caplog):
     assert caplog.messages == ["the disk does not answer: recordings are lost"]
 
 
+def test_a_disk_that_hangs_at_the_end_is_not_waited_for(tmp_path, caplog):
+    fifo = tmp_path / "recorder.new"
+    os.mkfifo(fifo)  # to write what was learned waits for a reader
+    started(tmp_path, 200.0, lambda: 0.0, anonymize=True).close()
+    assert caplog.messages == ["the disk was too slow: the last recording may be lost"]
+    os.close(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK))
+
+
 def test_a_folder_that_cannot_be_listed_has_no_last_recordings(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     started(tmp_path / "file", 200.0, lambda: 0.0, anonymize=True).close()
+
+
+def test_a_bank_that_falls_silent_is_recorded(bank, tmp_path):
+    bank.run(30)
+    for _ in range(int(SILENT_S) + 2):
+        bank.now += 1
+        bank.recorder.tick()
+    wait_until(lambda: bank.names() == ["battery-all-disappeared"])
+    [path] = tmp_path.glob("*.gz")
+    assert seconds(path) == (1, 30)
+
+
+def test_what_could_not_be_written_is_tried_again_before_the_hour(tmp_path, caplog):
+    folder = tmp_path / "kept"
+    folder.write_bytes(b"a file")
+    bank = Bank(folder)
+    bank.run(2)
+    bank.run(int(AFTER_S) + 2, **OPEN)
+    wait_until(lambda: any("not recorded" in each for each in caplog.messages))
+    folder.unlink()
+
+    def recorded():
+        bank.now += RETRY_S
+        bank.run(1, **OPEN)
+        bank.run(1)
+        return folder.exists() and bank.names() == ["relay-battery-1"]
+
+    before = bank.now
+    wait_until(recorded)
+    assert bank.now - before < EACH_S
+    bank.recorder.close()
+
+
+def test_with_serial_numbers_the_name_says_so(tmp_path):
+    recorder = started(tmp_path, 200.0, lambda: 0.0, anonymize=False)
+    recorder.request()
+    recorder.close()
+    [kept] = recordings(tmp_path)
+    assert kept.has_serials

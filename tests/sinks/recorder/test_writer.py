@@ -210,24 +210,30 @@ def test_a_file_that_cannot_be_read_is_learned_anew_and_that_is_logged(tmp_path,
     ]
 
 
-def months(folder, learned=None, *days):
+def months(folder, learned, *days, synchronized=True):
     """What is kept on each of these days."""
     for day in days:
-        with writing(folder, today=lambda day=day: day) as writer:
-            writer.queue.put(learned or Learned())
+        options = {"today": lambda day=day: day, "is_synchronized": lambda: synchronized}
+        with writing(folder, **options) as writer:
+            writer.queue.put(learned)
 
 
-def test_the_end_of_a_month_is_summarized_once(tmp_path, caplog):
+def test_the_end_of_a_month_is_summarized_once_also_what_has_given_way_since(tmp_path, caplog):
     caplog.set_level(logging.INFO)
-    with writing(tmp_path) as writer:
+    november = datetime(2026, 11, 30)
+    byte = Trigger("byte", "byte", "")
+    with writing(tmp_path, today=lambda: november, is_synchronized=lambda: True) as writer:
+        writer.queue.put(Learned())
+        writer.queue.put(part(sent(1), last=False))
         writer.queue.put(part(sent(1)))
         writer.queue.put(part(sent(1), name=NAME.replace("02-", "05-")))
-        byte = Trigger("byte", "byte", "")
         writer.queue.put(part(sent(1), name="2026-11-01T000000-byte.log.gz", trigger=byte))
-        writer.queue.put(part(sent(1), name="2026-10-01T000000-byte.log.gz", trigger=byte))
+        writer.queue.put(Learned())
+    for each in recordings(tmp_path):
+        (tmp_path / each.name).unlink()
     caplog.clear()
-    muted = Learned(values={"STATUS 06.5": set(range(20))})
-    months(tmp_path, muted, datetime(2026, 11, 30), datetime(2026, 12, 1), datetime(2026, 12, 2))
+    muted = Learned(values={"STATUS 06.5": set(range(40))})
+    months(tmp_path, muted, november, datetime(2026, 12, 1), datetime(2026, 12, 2))
     assert caplog.messages == [
         "recordings of 2026-11: 1 byte, 2 relay; bytes that change often, and trigger none: "
         "STATUS 06.5"
@@ -236,27 +242,47 @@ def test_the_end_of_a_month_is_summarized_once(tmp_path, caplog):
 
 def test_a_month_without_recordings_is_summarized_too(tmp_path, caplog):
     caplog.set_level(logging.INFO)
-    months(tmp_path, None, datetime(2026, 11, 30), datetime(2027, 1, 1))
+    months(tmp_path, Learned(), datetime(2026, 11, 30), datetime(2027, 1, 1))
     assert caplog.messages == ["recordings of 2026-11: none"]
 
 
-def test_a_clock_that_is_behind_ends_no_month(tmp_path, caplog):
+def test_a_clock_that_is_wrong_ends_no_month(tmp_path, caplog):
     caplog.set_level(logging.INFO)
-    months(tmp_path, None, datetime(2026, 11, 30), datetime(1970, 1, 1), datetime(2026, 11, 30))
+    november = datetime(2026, 11, 30)
+    months(tmp_path, Learned(), november)
+    months(tmp_path, Learned(), datetime(1970, 1, 1), datetime(2099, 1, 1), synchronized=False)
+    months(tmp_path, Learned(), november)
     assert caplog.messages == []
     assert json.loads((tmp_path / LEARNED).read_text())["month"] == "2026-11"
 
 
-def test_a_folder_that_cannot_be_listed_has_no_summary(tmp_path, caplog):
-    folder = tmp_path / "kept"
-    with writing(folder, today=lambda: datetime(2026, 11, 30)) as writer:
-        writer.queue.put(Learned())
-        wait_until(folder.exists)
-        wait_until(writer.queue.empty)
-    state = (folder / LEARNED).read_bytes()
-    with writing(folder, today=lambda: datetime(2026, 12, 1)) as writer:
-        (folder / LEARNED).unlink()
-        folder.rmdir()
-        folder.write_bytes(state)
-        writer.queue.put(Learned())
-    assert not [each for each in caplog.messages if each.startswith("recordings of")]
+def test_what_a_killed_run_has_left_is_removed(tmp_path):
+    (tmp_path / "2026-11-29T031502-relay-battery-5.log.new").write_bytes(b"half")
+    with writing(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_ends_nothing(tmp_path, caplog):
+    folder = tmp_path / ("x" * 300)
+    with writing(folder) as writer:
+        writer.queue.put(part(sent(1), last=False))
+        writer.queue.put(part(sent(1)))
+    assert caplog.messages[-1] == (
+        f"{folder / NAME}: File name too long; not recorded: {TRIGGER.text}"
+    )
+    assert list(writer.lost) == ["relay"]
+
+
+def test_a_disk_that_fails_at_the_end_leaves_the_beginning(small_disk, caplog):
+    folder, filler = small_disk
+    with writing(folder) as writer:
+        writer.queue.put(part(sent(1), last=False))
+        wait_until((folder / NAME).exists, "the beginning")
+        fill(filler)
+        writer.queue.put(part(sent(2)))
+    assert len(lines(folder / NAME).splitlines()) == len(sent(1))
+    assert caplog.messages == [
+        f"{folder / NAME}: No space left on device; its last minute is missing: {TRIGGER.text}"
+    ]
+    assert not writer.lost

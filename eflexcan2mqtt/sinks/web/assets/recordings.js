@@ -24,17 +24,17 @@ class Recordings {
     const same = JSON.stringify(found);
     if (this.same === same) return;
     this.same = same;
-    this.fold.show(found.recordings.map(each => this.line(each, found.download)), found.recordings.length);
+    this.fold.show(found.recordings.map(this.line), found.recordings.length);
     const bits = Object.entries(found.alarm_bits).map(([key, set]) => `level ${key.slice(-1)}: ${set.join(", ")}`);
     put(this.notes, [
-      found.recordings.length && !found.download && "They show serial numbers: set a password to get them here.",
+      found.recordings.some(each => !each.download) && "What shows serial numbers can be had here once there is a password.",
       bits.length && `Alarm bits that were ever set: ${bits.join("; ")}.`,
       found.muted.length && `Bytes that change often, and are not recorded: ${found.muted.join(", ")}.`,
     ].filter(Boolean).join(" "));
     this.section.hidden = !found.recordings.length && !this.notes.textContent;
   }
 
-  line({name, time, why, bytes}, download) {
+  line({name, time, why, bytes, download}) {
     const words = `${second(time)} ${why.replaceAll("-", " ")}`, size = number(bytes / 1e6, 2, "MB");
     return el("li", {}, el("span", {}, words),
       download ? el("a", {href: "recordings/" + name, download: "", "aria-label": `Get ${words}, ${size}`}, size) : el("span", {}, size));
