@@ -19,7 +19,7 @@ from ...protocol.energy import ENERGY, EnergySession, EnergyTotals
 from ...protocol.reading import Reading
 from ..message import Announcer, Message
 from .energy_file import EnergyFile
-from .kept import Kept, begin, parse, shown
+from .kept import LATEST, Kept, begin, parse, shown
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +112,8 @@ class EnergyCounters(Announcer):
             return
         totals = self._count(self._totals) if self._arrived else self._base
         # Of two messages the later one can always be told, whatever the clock does.
-        at = round(max(self._clock(), self._last + _TICK), 1)
+        clock = self._clock()
+        at = round(max(clock if clock < LATEST else 0.0, self._last + _TICK), 1)
         found = shown(Kept(at, totals))
         message = Message(self._topic, json.dumps(found).encode(), retain=True)
         yield message

@@ -17,7 +17,8 @@ from ...protocol.energy import NOTHING, Counters, EnergyTotals
 MOST_AHEAD_KWH = 100.0
 """A retained value so far above the file is no continuation of it: that is written each minute."""
 
-_LATEST = 4_102_444_800.0  # the year 2100
+LATEST = 4_102_444_800.0
+"""The year 2100: a clock that says more is wrong."""
 _HIGHEST = 1e9
 
 
@@ -96,7 +97,7 @@ def parse(text: bytes) -> Kept:
         totals = EnergyTotals(
             _counters(found[BANK]), batteries, int(_number(found.get("gaps", 0), _HIGHEST))
         )
-        kept = Kept(_number(found["time"], _LATEST), totals, found.get("clean") is True)
+        kept = Kept(_number(found["time"], LATEST), totals, found.get("clean") is True)
     except KeyError as error:
         raise ValueError(f"{error} is missing") from None
     except (TypeError, AttributeError, RecursionError):

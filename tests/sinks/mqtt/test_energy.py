@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from eflexcan2mqtt.protocol.energy import Counters, EnergySession, EnergyTotals
 from eflexcan2mqtt.sinks.message import Message
 from eflexcan2mqtt.sinks.mqtt.energy import PUBLISH_S, RETAINED_S, SAVE_S, EnergyCounters
-from eflexcan2mqtt.sinks.mqtt.kept import Kept, begin, content, parse
+from eflexcan2mqtt.sinks.mqtt.kept import LATEST, Kept, begin, content, parse
 from tests.support.faults import seen
 
 TOPIC = "eflexbatteries/energy"
@@ -463,3 +463,17 @@ def test_readers_see_the_counters_rise_or_fall_to_0(wild, actions):
     values = [(energy_in(each), json.loads(each)["bank"]["energy_in"]) for each in world.read]
     for before, after in pairwise(values):
         assert all(now >= then for then, now in zip(before, after, strict=True)) or not any(after)
+
+
+def test_a_clock_that_says_a_later_century_is_not_believed():
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        world = World(Path(folder), wild=True)
+        world.count(2.0)
+        for _ in range(5):
+            world.jump(1e9)
+        world.publish()
+        world.kill()
+        world.publish()
+    times = [parse(each).time for each in world.read]
+    assert max(times) < LATEST
+    assert times == sorted(set(times))
