@@ -36,14 +36,15 @@ from .sources import BUS, Input
 
 log = logging.getLogger(__name__)
 
-ENDED, FAILED, BAD_USAGE, BAD_CONFIG = 0, 1, 2, 78
+ENDED, FAILED, BAD_USAGE, BAD_CONFIG, INTERRUPTED = 0, 1, 2, 78, 130
 
 EXIT_STATUSES = {
-    ENDED: "ended well, or stopped",
+    ENDED: "ended well, or was stopped",
     FAILED: "failed while running, or a check found something wrong",
     BAD_USAGE: "wrong command line",
     BAD_CONFIG: "the INI is wrong, or what it asks for can never work; systemd does not start "
     "the program again",
+    INTERRUPTED: "a command, other than run, was stopped before it was done",
 }
 
 
@@ -53,7 +54,12 @@ def main(arguments: list[str] | None = None) -> int:
     stop = Stop()
     try:
         try:
-            status = _run(parse(arguments), stop)
+            command = parse(arguments)
+            try:
+                status = _run(command, stop)
+            except Stopped:
+                # A service that is stopped while it starts has not failed.
+                status = ENDED if isinstance(command, Run) else INTERRUPTED
         except SystemExit as end:  # of argparse, which has printed what there is to say
             status = int(end.code or ENDED)
         if stop.requested:
@@ -74,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         sys.stderr.write(f"{what_to_do}\n")
         return BAD_CONFIG
-    except (BrokenPipeError, Stopped):
+    except BrokenPipeError:
         # The reader of our output has seen enough.
         status = ENDED
     except OSError as error:

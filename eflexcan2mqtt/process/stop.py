@@ -32,9 +32,10 @@ class Stop:
         self._waiting = False
 
     def install(self) -> None:
-        """Handle the signals from now on."""
+        """Handle the signals from now on; SIGUSR1, which would end the process, is for others."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
 
     def _on_signal(self, _: int, __: FrameType | None) -> None:
         self.requested = True

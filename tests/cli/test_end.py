@@ -202,5 +202,17 @@ def test_a_signal_ends_it_within_two_seconds(start, broker, mute, tmp_path, situ
         broker.freeze()
         time.sleep(1.5)
     assert stop(process, number) < STOP_S
-    assert process.returncode == 0
+    assert process.returncode == (130 if situation == "checking" else 0)
     assert "Traceback" not in process.stderr.read()
+
+
+def test_a_command_that_is_stopped_has_not_done_its_work(start, tmp_path):
+    process = start("convert", "simulator", "day.log", "--seconds", "86400")
+    wait_until(lambda: handles(process, signal.SIGTERM), "our handlers")
+    process.send_signal(signal.SIGUSR1)  # is of no concern to a command
+    time.sleep(1.0)
+    assert process.poll() is None
+    stop(process, signal.SIGINT)
+    assert process.returncode == 130
+    assert process.stderr.read() == ""
+    assert not (tmp_path / "day.log").exists()

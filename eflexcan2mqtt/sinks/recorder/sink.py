@@ -72,6 +72,7 @@ class Recorder(Sink):
         self._keep_at = clock() + FIRST_S
         self._losing = False  # as it was logged
         self._heard = clock()  # when the last cycle came
+        self._at: float | None = None  # the time of its frames
         self._thread = threading.Thread(target=writer.run, name="recorder", daemon=True)
         self._thread.start()
 
@@ -86,16 +87,16 @@ class Recorder(Sink):
 
     def request(self) -> None:
         """Make a recording of now."""
-        self._begin(requested(), time.time())
+        self._begin(requested(), self._time())
 
     def publish(self, cycle: list[Reading]) -> None:
-        self._heard = self._clock()
+        self._heard, self._at = self._clock(), cycle[-1]["time"]
         blocked = {kind for kind in (BYTE, CURRENT) if self._is_blocked(kind)}
         blocked -= {each.trigger.kind for each in self._open}
         if triggers := self._triggers.cycle(cycle, blocked):
             self._learned = _copy(self._triggers.learned)
         for trigger in triggers:
-            self._begin(trigger, cycle[-1]["time"])
+            self._begin(trigger, self._at)
         if self._open:
             self._end_due()
 
@@ -103,7 +104,7 @@ class Recorder(Sink):
         self._ring.pack()
         if self._clock() - self._heard > SILENT_S:
             for trigger in self._triggers.silence():
-                self._begin(trigger, time.time())
+                self._begin(trigger, self._time())
         self._end_due()
         self._allow_what_was_lost()
         if self._clock() >= self._keep_at:
@@ -117,7 +118,7 @@ class Recorder(Sink):
             self._writer.queue.put_nowait(None)
         self._thread.join(CLOSE_S)
         if self._thread.is_alive():
-            log.warning("the disk was too slow: the last recording may be lost")
+            log.warning("stopped before all was written: the last recording may be incomplete")
         return 0
 
     def _begin(self, trigger: Trigger, at: float) -> None:
@@ -138,6 +139,12 @@ class Recorder(Sink):
             self._open.append(_Unfinished(name, trigger, now + AFTER_S, packed))
         else:
             self._writer.lost.append(trigger.kind)
+
+    def _time(self) -> float:
+        """Now, by the clock of the frames."""
+        if self._at is None:
+            return time.time()
+        return self._at + max(self._clock() - self._heard, 0)
 
     def _is_blocked(self, kind: str) -> bool:
         now = self._clock()
