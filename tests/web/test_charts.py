@@ -83,7 +83,7 @@ def test_drag_zooms_and_a_button_leads_back(opens, kept):
     until(page, lambda: hours(page) < 12)
     page.get_by_role("button", name="Whole range").click()
     until(page, lambda: hours(page) == 24)
-    assert page.evaluate("document.activeElement.innerText") == "Day"
+    until(page, lambda: page.evaluate("document.activeElement.innerText") == "Day")
 
 
 def hours(page):
@@ -124,6 +124,6 @@ def test_the_history_is_there_for_spreadsheets(opens, kept):
     link = page.get_by_role("link", name="History (CSV)")
     link.wait_for()
     text = urllib.request.urlopen(f"{kept}/{link.get_attribute('href')}", timeout=20).read()
-    rows = list(csv.reader(text.decode().splitlines()))
+    rows = list(csv.reader(text.decode("utf-8-sig").splitlines()))
     assert len(rows) > 100
     assert "time" in rows[0]
