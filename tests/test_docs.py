@@ -174,7 +174,7 @@ def test_the_evidence_that_a_page_shows_is_what_the_command_prints(folder, recor
         timeout=30,
     ).stdout
     assert printed.startswith(f"{recording}: ")
-    assert printed in blocks(DOCS / "decoding.md", "text")
+    assert printed in blocks(DOCS / "evidence.md", "text")
 
 
 def test_what_cantools_prints_on_a_page_is_what_it_prints():
