@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from struct import calcsize
 
 from ..explore.charts import page_data
 from ..explore.report import report
@@ -11,25 +15,39 @@ from ..explore.survey import Survey
 from ..explore.text import lines
 from ..process.progress import Progress
 from ..protocol.assembler import Assembler, Record
+from ..protocol.fields import field
 from ..sinks.one_file import assembled
 from ..sources.recording import Recording, no_reading
 from . import Finding
 
 PAGE = "explore.html"
 
+_FIELD = field("battery_id")
+_SERIAL = slice(_FIELD.offset, _FIELD.offset + calcsize(_FIELD.format))
+
 
 def explore(names: Sequence[str], end: float | None, html: Path | None) -> Iterator[Finding]:
     """Read recordings; say what was found in all of them together.
 
     ``end`` is when the last frame came, for recordings with relative times.  ``html`` is a file
-    to which the page is written, too; one that is there is replaced.
+    to which the page is written, too.  Raises OSError if that is there, or has no folder.
     """
-    survey = Survey()
+    if html is not None:
+        _check(html)
+    reader = _Reader()
+    survey = reader.survey
     for name in names:
         try:
-            _read(survey, name, end)
+            left_out = reader.read(name, end)
         except OSError as error:
             yield Finding(False, f"{error.filename or name}: {error.strerror}")
+            continue
+        if left_out:
+            yield Finding(
+                True,
+                f"{name}: left out {left_out} readings, for a recording before it has the same "
+                "batteries at the same times\n",
+            )
     if not survey.readings:
         return
     survey.end()
@@ -39,19 +57,45 @@ def explore(names: Sequence[str], end: float | None, html: Path | None) -> Itera
         yield _write(html, assembled(PAGE, page_data(survey, found)))
 
 
-def _read(survey: Survey, name: str, end: float | None) -> None:
-    recording = Recording(name, end)
-    assembler = Assembler()
-    before = survey.readings
-    complete = 0
-    with Progress(recording) as progress:
-        recording.progress = progress
-        for event in assembler.events(recording):
-            if isinstance(event, Record):
+class _Reader:
+    """Adds recordings to a survey; what two of them have in common counts once."""
+
+    def __init__(self) -> None:
+        self.survey = Survey()
+        self._covered: defaultdict[bytes, list[tuple[float, float]]] = defaultdict(list)
+
+    def read(self, name: str, end: float | None) -> int:
+        """Add one; how many of its readings were left out.  Raises OSError if there is none."""
+        recording = Recording(name, end)
+        assembler = Assembler()
+        added, complete, left_out = self.survey.readings, 0, 0
+        times: defaultdict[bytes, list[float]] = defaultdict(list)
+        with Progress(recording) as progress:
+            recording.progress = progress
+            for event in assembler.events(recording):
+                if not isinstance(event, Record):
+                    continue
                 complete += 1
-                survey.add(event)
-    if survey.readings == before:
-        raise no_reading(name, assembler.frames, complete)
+                serial = event.status[_SERIAL]
+                if any(first <= event.time <= last for first, last in self._covered[serial]):
+                    left_out += 1
+                    continue
+                times[serial] = [*times[serial][:1], event.time]
+                self.survey.add(event, name)
+        for serial, (first, *last) in times.items():
+            self._covered[serial].append((first, last[0] if last else first))
+        if self.survey.readings == added and not left_out:
+            raise no_reading(name, assembler.frames, complete)
+        return left_out
+
+
+def _check(path: Path) -> None:
+    """Before all else, for what follows may take minutes."""
+    problem = errno.EEXIST if os.path.lexists(path) else 0
+    if not path.parent.is_dir():
+        problem = errno.ENOENT
+    if problem:
+        raise OSError(problem, os.strerror(problem), str(path))
 
 
 def _write(path: Path, page: str) -> Finding:

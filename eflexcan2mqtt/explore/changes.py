@@ -12,7 +12,7 @@ import sys
 from array import array
 from collections import Counter, deque
 from collections.abc import Sequence
-from operator import add, itemgetter
+from operator import itemgetter
 from typing import NamedTuple
 
 from .known import KNOWN
@@ -26,12 +26,15 @@ NEAR = tuple(range(-LEAD, LONGEST_LAG + 1))
 FAR = tuple(range(LONGEST_LAG + 30, LONGEST_LAG + 240, 7))
 """Lags that show how often changes come together by chance, as their bursts and rhythms are."""
 LAGS = NEAR + FAR
+EPISODE = 8
+"""Changes within so many cycles after a first one are one episode: they may come in one burst."""
 
 WHOLE = 8
 """In the place of the number of a bit: the whole byte."""
 
 _LANES = 2 * len(KNOWN) + 1  # risen, fallen, and 1 for a reading that there was
-_LANE_BYTES = 2
+_LANE = "I"
+_LANE_BYTES = array(_LANE).itemsize
 _NOTHING = bytes(_LANES * _LANE_BYTES)
 _DEPTH = LAGS[-1] + LEAD + 1
 _pick = itemgetter(*(_DEPTH - 1 - LEAD - lag for lag in LAGS))
@@ -63,29 +66,22 @@ class Coincidence(NamedTuple):
 
 
 class ChangeTally:
-    """Adds up rows of 16-bit counters, each row as one great number: one addition for all.
+    """Adds up rows of 32-bit counters, each row as one great number: one addition for all.
 
-    That is some thousand times as fast as a loop over the counters, and needs no package.
+    That is some thousand times as fast as a loop over the counters, and needs no package.  A
+    counter is full after 4 billion readings.
     """
 
-    _MOST = 0xFFFF
-
     def __init__(self, lanes: int) -> None:
-        self._lanes = lanes
-        self._sum = self._count = 0
-        self._full: array[int] | None = None
+        self._size = lanes * _LANE_BYTES
+        self._sum = 0
 
     def add(self, row: int) -> None:
         self._sum += row
-        self._count += 1
-        if self._count == self._MOST:
-            self._full = self.totals()
-            self._sum = self._count = 0
 
     def totals(self) -> array[int]:
         """What each counter has come to."""
-        part = array("H", self._sum.to_bytes(self._lanes * _LANE_BYTES, sys.byteorder))
-        return array("L", part if self._full is None else map(add, self._full, part))
+        return array(_LANE, self._sum.to_bytes(self._size, sys.byteorder))
 
 
 class Track:
@@ -101,16 +97,16 @@ class SignedChanges:
     """Counts over all batteries.
 
     ``steps`` counts readings that have one before them, ``paired`` those of them that have another
-    one at each of LAGS; ``changed`` the changes of each signal, ``moments`` the cycles in which it
-    changed in any battery: batteries that change together are not independent.
+    one at each of LAGS; ``changed`` the changes of each signal, ``episodes`` how many pieces of
+    evidence they are at least: batteries that change together are one, and so is a burst.
     """
 
     def __init__(self) -> None:
         self.steps = 0
         self.paired = [0] * len(LAGS)
         self.changed: Counter[tuple[ChangeSignal, bool]] = Counter()
-        self.moments: Counter[ChangeSignal] = Counter()
-        self._last: dict[ChangeSignal, int] = {}  # the cycle of its latest change
+        self.episodes: Counter[ChangeSignal] = Counter()
+        self._begun: dict[ChangeSignal, int] = {}  # the cycle in which its latest episode began
         self._known = ChangeTally(_LANES)
         self._together: dict[tuple[ChangeSignal, bool], ChangeTally] = {}
 
@@ -124,16 +120,16 @@ class SignedChanges:
         """One reading after another one: both known numbers, the signals that rose or fell."""
         risen = [new > old for old, new in zip(*known, strict=True)]
         fallen = [new < old for old, new in zip(*known, strict=True)]
-        row = array("H", [*risen, *fallen, 1]).tobytes()
+        row = array(_LANE, [*risen, *fallen, 1]).tobytes()
         self.steps += 1
         track.age += 1
         self._known.add(int.from_bytes(row, sys.byteorder))
         for each in unknown:
             signal = each[0]
             self.changed[each] += 1
-            if self._last.get(signal) != cycle:
-                self._last[signal] = cycle
-                self.moments[signal] += 1
+            if signal not in self._begun or cycle - self._begun[signal] > EPISODE:
+                self._begun[signal] = cycle
+                self.episodes[signal] += 1
         self._advance(track, row, unknown)
 
     def skip(self, track: Track, steps: int) -> None:
@@ -160,7 +156,7 @@ class SignedChanges:
 
     def signals(self) -> list[ChangeSignal]:
         """Those that have changed; not the bit of a byte in which no other bit has."""
-        found = sorted(self.moments)
+        found = sorted(self.episodes)
         bits = Counter(each.byte for each in found if each.bit != WHOLE)
         return [each for each in found if each.bit == WHOLE or bits[each.byte] > 1]
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..protocol.assembler import Record
 from .changes import WHOLE
 from .known import KNOWN, Known, known_values
-from .report import ExploreReport, Relation, numbers
+from .report import ByteFacts, ExploreReport, Relation, numbers
 from .survey import Survey, unclaimed_bytes
 from .text import NOTHING, also, notes, summary
+from .verdict import Association
 
 
 def page_data(survey: Survey, report: ExploreReport) -> dict[str, Any]:
@@ -35,14 +36,27 @@ def page_data(survey: Survey, report: ExploreReport) -> dict[str, Any]:
                 "changes": each.changes,
                 "notes": list(notes(each)),
                 "related": [
-                    [str(other.known), other.lag, round(other.information, 6), numbers(other)]
-                    for other in each.related
+                    {"name": name, "rows": [_row(other) for other in rows]}
+                    for name, rows in _named(each)
                 ],
                 "chart": _chart(survey, (each.place,), WHOLE, None) if each.changes else None,
             }
             for each in report.bytes
         ],
     }
+
+
+def _named(facts: ByteFacts) -> Iterator[tuple[str, Sequence[Association]]]:
+    """Every known number that changed, for the byte and for each of its bits, if it did."""
+    if facts.related:
+        yield "The byte", facts.related
+    for bit, related in facts.of_bits.items():
+        yield f"Bit {bit}", related
+
+
+def _row(each: Association) -> list[str | int]:
+    way = "" if each.same_way else "the other way round: "
+    return [str(each.known), each.lag, f"{way}{numbers(each)}"]
 
 
 def _claim_chart(survey: Survey, claim: Relation) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class ByteFacts(NamedTuple):
     """One byte, or the unclaimed bits of it: its values, its first changes, what is constant.
 
     ``bits`` says what its bits did if several changed; ``related`` has every known number that
-    changed, the closest first, which may be chance.
+    changed, the closest first, which may be chance, and ``of_bits`` the same of each of those bits.
     """
 
     place: int
@@ -48,6 +48,7 @@ class ByteFacts(NamedTuple):
     changes: int
     first: Sequence[Event]
     related: Sequence[Association]
+    of_bits: Mapping[int, Sequence[Association]]
     constant: str
     warning: str
 
@@ -74,10 +75,7 @@ def report(survey: Survey) -> ExploreReport:
         *(_of_signal(survey, each) for each in _chosen(found)),
     ]
     claims.sort(key=lambda each: -each.weight)
-    places = range(len(UNCLAIMED))
-    return ExploreReport(
-        claims, [_facts(survey, at, found.get(ChangeSignal(at), [])) for at in places]
-    )
+    return ExploreReport(claims, [_facts(survey, at, found) for at in range(len(UNCLAIMED))])
 
 
 def sentence(each: Association) -> str:
@@ -158,15 +156,19 @@ def _of_word(found: Monotonic) -> Relation:
     return Relation(str(word), text, found.bits * math.log10(2), word.bytes)
 
 
-def _facts(survey: Survey, at: int, related: Sequence[Association]) -> ByteFacts:
+def _facts(
+    survey: Survey, at: int, found: Mapping[ChangeSignal, Sequence[Association]]
+) -> ByteFacts:
+    bits = sorted(each.bit for each in found if each.byte == at and each.bit != WHOLE)
     constant, warning = _constant(survey, at)
     return ByteFacts(
         place=at,
         values=_values(survey, at),
-        bits=_bits(survey, at),
+        bits=_bits(survey, at, bits),
         changes=sum(each.changes[at] for each in survey.batteries.values()),
         first=survey.events[at],
-        related=related,
+        related=found.get(ChangeSignal(at), []),
+        of_bits={bit: found[ChangeSignal(at, bit)] for bit in bits},
         constant=constant,
         warning=warning or _disturbed(survey, at),
     )
@@ -182,9 +184,8 @@ def _values(survey: Survey, at: int) -> str:
     return f"{text} and {rest} more values" if rest else text
 
 
-def _bits(survey: Survey, at: int) -> str:
+def _bits(survey: Survey, at: int, bits: Sequence[int]) -> str:
     """How often each of several bits that changed did, and in which share it is set."""
-    bits = [each.bit for each in survey.changes.signals() if each.byte == at and each.bit != WHOLE]
     counts = survey.counts[at]
     shown = []
     for bit in bits:

@@ -47,7 +47,7 @@ class Event(NamedTuple):
 
 
 class SurveyedBattery:
-    """What is kept of one battery."""
+    """What is kept of one battery, or of one recording of it if its serial number is made up."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -69,7 +69,8 @@ class Survey:
 
     ``counts`` has the values of each unknown byte, ``disturbed`` how many of its changes were
     soon after one of firmware or bank, ``by_firmware`` the values with each software, ``events``
-    its first changes.  ``undecodable`` are records without a serial number.
+    its first changes.  ``undecodable`` are records without a serial number.  ``batteries`` has
+    their serial numbers, made-up ones together with their recording.
     """
 
     def __init__(self) -> None:
@@ -85,13 +86,15 @@ class Survey:
         self._cycle = 0
         self._in_cycle: set[str] = set()
 
-    def add(self, record: Record) -> None:
-        """Take one record, each battery's in the order of their times."""
+    def add(self, record: Record, recording: str = "") -> None:
+        """Take one record, each battery's in the order of their times; and where it is from."""
         try:
             serial = Serial.decode(record.status[_SERIAL.offset :][: calcsize(_SERIAL.format)])
         except ValueError:
             self.undecodable += 1
             return
+        if Serial.is_made_up(serial):
+            serial = f"{serial} {recording}"
         battery = self.batteries.get(serial) or self.batteries.setdefault(serial, SurveyedBattery())
         if serial in self._in_cycle:
             self._in_cycle.clear()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from ..protocol.unclaimed import UNCLAIMED
+from ..protocol.values import Serial
 from .report import MOST_RELATED, ByteFacts, ExploreReport, numbers, sentence
 from .survey import Survey
 from .verdict import CLAIM_P, Association
@@ -23,7 +24,8 @@ def lines(survey: Survey, report: ExploreReport) -> Iterator[str]:
             yield f"     Warning: {each.warning}"
     if not report.claims:
         yield f"  {NOTHING}"
-    yield from ("", "Each byte and bit that no field claims")
+    yield from ("", "Each byte and bit that no field claims, with the closest fields")
+    yield "The page (--html PAGE) has all fields, for bytes and for bits"
     yield f"  {'byte':21} {'offset':>6} {'changes':>8}  values and how often"
     for facts in report.bytes:
         byte = UNCLAIMED[facts.place]
@@ -42,6 +44,8 @@ def summary(survey: Survey) -> str:
     span = f"{_local(survey.first)} to {_local(survey.last)}"
     batteries = len(survey.batteries)
     lost = f", {survey.undecodable} without a serial number" if survey.undecodable else ""
+    if any(map(Serial.is_made_up, survey.batteries)):
+        lost += "; made-up serial numbers are counted anew in each recording"
     return f"{survey.readings} readings of {batteries} batteries, software {firmware}, {span}{lost}"
 
 

@@ -1,27 +1,31 @@
 """Tables of changes in, what is no chance out.
 
 The measure is G of a table, 2 N times its mutual information in nats.  It is divided by how much
-larger chance alone makes it here: batteries that change together count once, and so do changes
-that come in bursts, which makes tables at other lags larger, too.  What is left is compared with
-chi squared of four degrees, after correction for all that was compared (Bonferroni).
+larger chance alone may make it here.  All changes of an episode count once, whether they are of
+many batteries or of one burst.  Longer bursts, activity and rhythms make tables at other lags
+larger, too.  What is left is compared with chi squared of four degrees, after correction for all
+that was compared (Bonferroni).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from math import log, log1p, log10
-from statistics import fmean, median
+from statistics import fmean
 from typing import NamedTuple
 
-from .changes import NEAR, ChangeSignal, Coincidence, SignedChanges
+from .changes import EPISODE, NEAR, ChangeSignal, Coincidence, SignedChanges
 from .known import KNOWN, Known
 
 CLAIM_P = 0.001
 """A relation is claimed if chance makes any such one in fewer of so many explorations."""
 FEWEST = 4
-"""A signal that changed in fewer cycles is never claimed to follow anything."""
-GUARD = 8
-"""Lags so near to the best one may share in it: they say nothing about chance."""
+"""A signal that changed in fewer episodes is never claimed to follow anything."""
+FEWEST_FAR = 10
+"""Nothing is claimed if fewer of the far lags have pairs: recordings of 160 cycles have these."""
+GREATEST = 3
+"""The greatest of some fifty lags is by chance so many times the mean of one, which is the degrees
+of freedom."""
 
 
 class Association(NamedTuple):
@@ -80,22 +84,24 @@ class _Judge:
         """With the number at a place in KNOWN; a row for each of LAGS."""
         changes = self._changes
         counts, columns = changes.of_signal(signal), self._known[at]
-        moments = changes.moments[signal]
+        episodes = changes.episodes[signal]
         measures = [
             _measure(row, at, column) for row, column in zip(rows, self._columns[at], strict=True)
         ]
-        near, far = measures[: len(NEAR)], measures[len(NEAR) :]
+        near, beyond = measures[: len(NEAR)], changes.paired[len(NEAR) :]
+        far = [each for each, pairs in zip(measures[len(NEAR) :], beyond, strict=True) if pairs]
         best = max(range(len(NEAR)), key=near.__getitem__)
         freedom = _kinds(counts) * _kinds(columns)
-        others = [each for place, each in enumerate(near) if abs(place - best) > GUARD]
-        larger = max(
-            1.0,
-            sum(counts) / moments,
-            fmean(far) / freedom,
-            median(others) / (0.8 * freedom),  # the median of chi squared is below its mean
-        )
+        # Lags nearer to the best one may share in it.
+        others = [each for place, each in enumerate(near) if abs(place - best) > EPISODE]
         log_p = 0.0
-        if moments >= FEWEST:
+        if episodes >= FEWEST and len(far) >= FEWEST_FAR:
+            larger = max(
+                1.0,
+                sum(counts) / episodes,
+                fmean(far) / freedom,
+                max(others) / (GREATEST * freedom),
+            )
             half = near[best] / larger / 2
             log_p = (log1p(half) - half + log(self._compared)) / log(10)
         row, paired = rows[best], changes.paired[best]

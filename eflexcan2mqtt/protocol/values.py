@@ -131,6 +131,7 @@ class Serial:
         *(("line", "B"), ("letter", "1s"), ("count", "H")),
     )
     """What its bytes are called, with struct's formats."""
+    _MADE_UP = "2200"
     _PARTS = re.compile(r"(\d\d)(\d\d)(\d{1,3})(\d\d)([A-Za-z])(\d{4,5})")
 
     # A bank sends the same few numbers in each cycle.
@@ -160,7 +161,15 @@ class Serial:
         """Of 2200000F0001, 2200000F0002 and so on: enough for any recording."""
         rest, last = divmod(index, 0xFFFF)
         number, line = divmod(rest, 100)
-        return self.encode(f"2200{number}{line:02d}F{last + 1:04d}")
+        return self.encode(f"{self._MADE_UP}{number}{line:02d}F{last + 1:04d}")
+
+    @classmethod
+    def is_made_up(cls, value: str) -> bool:
+        """Whether it is one of those: no real one has month 00.
+
+        The same ones stand for other batteries in other recordings.
+        """
+        return value.startswith(cls._MADE_UP)
 
 
 class Hex:

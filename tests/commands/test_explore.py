@@ -77,14 +77,32 @@ def test_a_wrong_recording_is_named_and_does_not_keep_the_others_out(tmp_path):
     assert not any(each.good for each in explore(wrong, None, None))
 
 
-def test_a_page_takes_the_place_of_an_older_one(tmp_path):
-    page = tmp_path / "unknown.html"
-    page.write_text("old")
-    *_, last = explore([str(LOG)], None, page)
-    assert (last.good, f"{page}: the same with charts" in last.text) == (True, True)
-    assert page.read_text().startswith("<!doctype html>")
+def test_what_two_recordings_have_in_common_counts_once(tmp_path):
+    sent = list(planted(2, 1, 200))
+    parts = [write(tmp_path / f"{at}.log", sent[at:][:150]) for at in (0, 50)]
+    notice, first, *_ = explore([str(each) for each in (*parts,)], None, None)
+    assert notice.text == (
+        f"{parts[1]}: left out 100 readings, for a recording before it has the same batteries at "
+        "the same times\n"
+    )
+    assert first.text.startswith("200 readings of 1 batteries")
+    _, first, *_ = explore([str(parts[0])] * 2, None, None)
+    assert first.text.startswith("150 readings of 1 batteries")
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"), [("bank.log", "File exists"), ("gone/x.html", "No such file or directory")]
+)
+def test_a_page_that_cannot_be_is_refused_before_anything_is_read(run, tmp_path, name, problem):
+    recording = write(tmp_path / "bank.log", records(2, 1, 10))
+    before = recording.read_bytes()
+    done = run("explore", recording, "--html", tmp_path / name)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith(f"{tmp_path / name}: {problem}\n")
+    assert recording.read_bytes() == before
 
 
 def test_a_page_that_cannot_be_written_is_named(tmp_path):
-    *_, last = explore([str(LOG)], None, tmp_path)
-    assert last == (False, f"{tmp_path}: Is a directory")
+    page = tmp_path / ("x" * 300)
+    *_, last = explore([str(LOG)], None, page)
+    assert last == (False, f"{page}: File name too long")

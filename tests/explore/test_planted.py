@@ -8,7 +8,16 @@ import pytest
 
 from eflexcan2mqtt.explore.report import report
 from eflexcan2mqtt.explore.survey import Survey
-from tests.support.planted import DELAY, NOISE, PLANTED, planted, records
+from tests.support.planted import (
+    AFTER_RELAY,
+    DELAY,
+    FLAGS,
+    NOISE,
+    PLANTED,
+    bursts,
+    planted,
+    records,
+)
 
 
 def explored(found):
@@ -42,3 +51,36 @@ def test_a_bank_with_noise_alone_gives_no_claim():
 
     _, found = explored(records(1, 3, 400, change))
     assert found.claims == []
+
+
+@pytest.mark.parametrize("length", [8, 20, 40])
+@pytest.mark.parametrize(
+    ("cycles", "batteries", "common", "seeds"),
+    [(178, 1, False, 5), (178, 3, True, 3), (800, 1, False, 3), (3600, 1, False, 1)],
+)
+def test_one_burst_each_gives_no_claim(cycles, batteries, common, seeds, length):
+    found = [
+        claim
+        for seed in range(seeds)
+        for claim in explored(bursts(seed, batteries, cycles, length, common))[1].claims
+    ]
+    assert found == []
+
+
+def follows_the_relay(cycles):
+    """A byte that follows the relay closely, all the time."""
+    random = Random(1)
+    state = [0]
+    for _ in range(cycles):
+        state.append(state[-1] ^ (random.random() < 0.2))
+
+    def change(cycle, battery, status):
+        status[FLAGS] ^= state[cycle]
+        status[AFTER_RELAY] = state[cycle]
+
+    return records(1, 1, cycles, change)
+
+
+def test_a_recording_too_short_to_show_what_chance_does_gives_no_claim():
+    assert len(explored(follows_the_relay(178))[1].claims) == 1
+    assert explored(follows_the_relay(150))[1].claims == []

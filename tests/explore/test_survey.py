@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 from struct import pack_into
 
@@ -14,6 +15,7 @@ from eflexcan2mqtt.process.memory import resident
 from eflexcan2mqtt.protocol.assembler import Record
 from eflexcan2mqtt.protocol.blocks import CYCLE_S
 from eflexcan2mqtt.protocol.fields import field
+from eflexcan2mqtt.protocol.values import Serial
 from tests.support.bank import START
 from tests.support.planted import HELD, NOISE, SHARED, records
 
@@ -117,16 +119,42 @@ def test_a_constant_of_each_firmware_in_the_same_batteries_has_no_warning_but_it
     assert any(line.endswith("may be the cause instead") for line in lines(survey, found))
 
 
+def test_batteries_of_two_recordings_with_the_same_made_up_serial_number_are_two():
+    made_up = Serial().made_up(0)
+
+    def sent(firmware, value):
+        def change(cycle, battery, status):
+            status[SERIAL : SERIAL + len(made_up)] = made_up
+            pack_into(">H", status, FIRMWARE, firmware)
+            status[HELD] = value
+
+        return records(1, 1, 20, change)
+
+    survey = Survey()
+    for name, records_of_one in (("a.log", sent(4004, 7)), ("b.log", sent(4006, 9))):
+        for record in records_of_one:
+            survey.add(record, name)
+    survey.end()
+    found = report(survey)
+    assert len(survey.batteries) == 2
+    assert facts(found, "STATUS 0B.3").warning.startswith("no battery was seen with both")
+    assert "anew in each recording" in next(lines(survey, found))
+
+
 def test_a_claim_confounded_by_the_bank_says_so():
+    random = Random(2)
+    absent = [0]
+    for _ in range(600):
+        absent.append(absent[-1] ^ (random.random() < 0.04))
+
     def change(cycle, battery, status):
-        absent = cycle // 25 % 2
-        status[BANK] -= absent
-        status[HELD] = absent
+        status[BANK] -= absent[cycle]
+        status[HELD] = absent[cycle]
 
     survey, found = explored(records(1, 3, 600, change))
     (claim,) = found.claims
     assert claim.sentence.startswith("changes together with batteries_in_system, the other way")
-    assert claim.warning.startswith("69 of 69 changes came within a minute")
+    assert re.match(r"(\d+) of \1 changes came within a minute", claim.warning)
     assert f"     Warning: {claim.warning}" in lines(survey, found)
 
 
@@ -147,8 +175,33 @@ def test_bits_that_follow_different_fields_are_claims_of_their_own():
         "STATUS 0B.3 bit 1": "changes together with charge_relay_status, the other way round",
         "STATUS 0B.3 bit 5": "changes together with charge_current_limit",
     }
-    charts = [each["chart"] for each in page_data(survey, found)["claims"]]
+    page = page_data(survey, found)
+    (byte,) = (each for each in page["bytes"] if each["title"] == "STATUS 0B.3")
+    assert [each["name"] for each in byte["related"]] == ["The byte", "Bit 1", "Bit 5"]
+    fields = [{known for known, *_ in each["rows"]} for each in byte["related"]]
+    assert {"charge_relay_status", "charge_current_limit"} <= fields[0] == fields[1] == fields[2]
+    assert any("The page (--html PAGE) has all fields" in line for line in lines(survey, found))
+    charts = [each["chart"] for each in page["claims"]]
     assert all(set(chart["values"]) == {0, 1} for chart in charts)
+
+
+def test_a_bit_of_a_byte_that_is_one_number_is_no_claim_of_its_own():
+    random = Random(3)
+    state = {"limit": 0, "relay": 0}
+
+    def change(cycle, battery, status):
+        if random.random() < 0.1:
+            state["limit"] = random.randrange(8)
+        state["relay"] ^= random.random() < 0.025
+        status[FLAGS] ^= state["relay"]
+        pack_into(">H", status, LIMIT, 300 + state["limit"])
+        status[HELD] = state["limit"] << 1 | state["relay"]
+
+    _, found = explored(records(1, 1, 1200, change))
+    assert [each.title for each in found.claims] == ["STATUS 0B.3"]
+    seen = facts(found, "STATUS 0B.3")
+    assert seen.of_bits[0][0].known.key == "charge_relay_status"
+    assert seen.of_bits[0][0].claimed
 
 
 def test_a_byte_may_change_before_a_field():

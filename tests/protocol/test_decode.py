@@ -149,6 +149,13 @@ def test_a_serial_number_is_printed_as_the_vendor_does(raw, serial):
     assert values.Serial().encode(serial) == bytes.fromhex(raw)
 
 
+@pytest.mark.parametrize("index", [0, 1, 0xFFFF, 0xFFFF * 12_345])
+def test_a_made_up_serial_number_is_known_as_one(index):
+    serial = values.Serial()
+    assert serial.is_made_up(serial.decode(serial.made_up(index)))
+    assert not serial.is_made_up("2211054F9999")
+
+
 @pytest.mark.parametrize(
     ("key", "raw"),
     [

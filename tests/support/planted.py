@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from random import Random
-from struct import unpack_from
+from struct import pack_into, unpack_from
 from typing import Literal
 
 from eflexcan2mqtt.protocol.assembler import Record
@@ -20,6 +20,7 @@ from .bank import START
 HALF_CURRENT, AFTER_RELAY, COUNTER, NOISE, WALK, HELD, SHARED = 60, 39, 62, 65, 70, 72, 18
 """Where they are in STATUS; the counter has two bytes, the last of a frame and the first of the
 next one."""
+FLAGS = field("charge_relay_status").offset
 DELAY = 7  # cycles
 PLANTED = ("STATUS 09.5", "STATUS 06.5", "STATUS 09.7 to 0A.1")
 """How explore calls the three that are no chance."""
@@ -56,7 +57,7 @@ def planted(seed: int, batteries: int = 4, cycles: int = 1200) -> Iterator[Recor
         (current,) = unpack_from(">h", status, field("battery_current").offset)
         status[HALF_CURRENT] = min(0xFF, abs(current) // 20)
         if cycle in opened[battery]:
-            status[field("charge_relay_status").offset] &= ~1
+            status[FLAGS] &= ~1
         status[AFTER_RELAY] = cycle - DELAY in opened[battery]
         status[COUNTER : COUNTER + 2] = ((start + cycle) % 0x10000).to_bytes(2, order)
         status[NOISE] = random.randrange(0x100)
@@ -68,6 +69,29 @@ def planted(seed: int, batteries: int = 4, cycles: int = 1200) -> Iterator[Recor
         now = shared[cycle]
         kept = kept if now is None else now
         status[SHARED] = kept
+
+    return records(seed, batteries, cycles, change)
+
+
+def bursts(seed: int, batteries: int, cycles: int, length: int, common: bool) -> Iterator[Record]:
+    """An unknown byte and a field have one burst of changes each, at places of their own.
+
+    So has the charge relay.  All batteries may have the same ones, as a cause in common gives them.
+    """
+    random = Random(seed)
+
+    def burst(values: int) -> list[int]:
+        start = random.randrange(1, cycles - length)
+        changing = [random.randrange(values) for _ in range(length)]
+        return [*[0] * start, *changing, *[changing[-1]] * (cycles - start - length)]
+
+    courses = [(burst(0x100), burst(2), burst(64)) for _ in range(1 if common else batteries)]
+
+    def change(cycle: int, battery: int, status: bytearray) -> None:
+        unknown, relay, limit = courses[0 if common else battery - 1]
+        status[NOISE] = unknown[cycle]
+        status[FLAGS] ^= relay[cycle]
+        pack_into(">H", status, field("charge_current_limit").offset, 300 + limit[cycle])
 
     return records(seed, batteries, cycles, change)
 

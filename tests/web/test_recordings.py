@@ -55,7 +55,7 @@ def test_recordings_are_listed_with_what_triggered_them_and_can_be_had(opens, se
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_many_recordings_are_folded_and_nothing_is_in_the_way(opens, served, size, scheme):
     learned = {
-        **{"seconds": 1, "charge": 99, "discharge": 99, "month": "2026-11"},
+        **{"seconds": 1, "charge": 99, "discharge": 99, "month": "2026-11", "caught": {}},
         **{"values": {"STATUS 06.5": list(range(MUTED_FROM + 1))}},
         **{"bits": {"alarm_level_3": [3, 12]}},
     }
@@ -76,7 +76,7 @@ def test_many_recordings_are_folded_and_nothing_is_in_the_way(opens, served, siz
 
 
 def test_without_a_password_serial_numbers_are_not_given(opens, served):
-    page = opens(served("request", recorder="anonymize = no"))
+    page = opens(served("request-with-serials", recorder="anonymize = no"))
     until(page, lambda: rows(page).count() == 1)
     assert rows(page).get_by_role("link").count() == 0
     assert "once there is a password" in page.locator("#recordings").inner_text()

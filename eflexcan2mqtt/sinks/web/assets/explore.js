@@ -35,10 +35,10 @@ function plot({battery, time, values, known, beside}, name) {
   return el("figure", {class: "plot"}, el("figcaption", {}, keys, read), canvas);
 }
 
-function related(rows) {
-  const cells = rows.map(([known, lag, , numbers]) => el("tr", {}, el("th", {scope: "row"}, known), el("td", {}, String(lag)), el("td", {}, numbers)));
+function related({name, rows}) {
+  const cells = rows.map(([known, lag, numbers]) => el("tr", {}, el("th", {scope: "row"}, known), el("td", {}, String(lag)), el("td", {}, numbers)));
   const head = el("tr", {}, ...["Field", "Lag", "What changed with it"].map(each => el("th", {scope: "col"}, each)));
-  return el("details", {}, el("summary", {}, `Against each of ${rows.length} known numbers; lag in cycles`),
+  return el("details", {}, el("summary", {}, `${name} against each of ${rows.length} known numbers; lag in cycles`),
     el("table", {class: "related"}, el("thead", {}, head), el("tbody", {}, ...cells)));
 }
 
@@ -50,7 +50,7 @@ for (const {title, sentence, also, warning, chart} of DATA.claims)
   $("claims").append(el("li", {class: "card"}, el("h3", {}, title), el("p", {}, `It ${sentence}`), ...notes(also),
     ...warning ? [el("p", {class: "also warning"}, warning)] : [], plot(chart, title)));
 if (!DATA.claims.length) $("claims").append(el("li", {}, DATA.nothing));
-for (const {title, values, changes, notes: texts, related: rows, chart} of DATA.bytes)
+for (const {title, values, changes, notes: texts, related: tables, chart} of DATA.bytes)
   $("bytes").append(el("li", {class: "card"}, el("h3", {}, title), el("p", {}, `Values: ${values}. Changes: ${changes}.`), ...notes(texts),
-    ...chart ? [plot(chart, title)] : [], ...rows.length ? [related(rows)] : []));
+    ...chart ? [plot(chart, title)] : [], ...tables.map(related)));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach(each => each.redraw()));
