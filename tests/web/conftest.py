@@ -101,6 +101,13 @@ def findings(page):
     )
 
 
+def box_of(page, locator):
+    """Where something is; a chart may be drawn anew just now."""
+    found = []
+    until(page, lambda: found.append(locator.bounding_box()) or found[-1])
+    return found[-1]
+
+
 def battery(page, number):
     """The row of a battery."""
     return page.locator(f"#battery-{number}")

@@ -8,7 +8,17 @@ import urllib.request
 
 import pytest
 
-from tests.web.conftest import PHONE, WALL, barriers, battery, fits, looked_at, picture, until
+from tests.web.conftest import (
+    PHONE,
+    WALL,
+    barriers,
+    battery,
+    box_of,
+    fits,
+    looked_at,
+    picture,
+    until,
+)
 
 HOURS = 36
 LONGEST_MS = 400
@@ -72,7 +82,7 @@ def test_drag_zooms_and_a_button_leads_back(opens, kept):
     page = opens(kept, WALL)
     until(page, lambda: drawn(page))
     assert hours(page) == 24
-    over = page.locator("#history .u-over").bounding_box()
+    over = box_of(page, page.locator("#history .u-over"))
     middle = over["y"] + over["height"] / 2
     page.mouse.move(over["x"] + over["width"] * 0.5, middle)
     read = page.locator("#history .read")

@@ -10,7 +10,17 @@ import pytest
 from eflexcan2mqtt.protocol.events import ALARM, ATTENTION, MISSING, RELAY, HistoryEvent
 from eflexcan2mqtt.protocol.limits import LIMITS
 from eflexcan2mqtt.sinks.history.past import MOST_EVENTS
-from tests.web.conftest import PHONE, WALL, barriers, battery, fits, looked_at, picture, until
+from tests.web.conftest import (
+    PHONE,
+    WALL,
+    barriers,
+    battery,
+    box_of,
+    fits,
+    looked_at,
+    picture,
+    until,
+)
 from tests.web.kept import bank_before, keep
 
 HOURS = 26
@@ -84,7 +94,7 @@ def ink(page, colour):
 
 def place(page, moment):
     """Where a time is on the bank's chart of a day, and the middle of its height."""
-    over = page.locator("#history .u-over").bounding_box()
+    over = box_of(page, page.locator("#history .u-over"))
     share = 1 - (time.time() - moment) / 86_400
     return over["x"] + over["width"] * share, over["y"] + over["height"] / 2
 
