@@ -19,8 +19,9 @@ from . import daemon, day, growth, history, latency, outage, pipeline, service, 
 from .report import WIDTH, Part, machine
 
 TRIES = 3
-QUICK_SLACK = 1.25
-"""The short runs of --quick scatter more: ratios and sizes may be so much above their limits."""
+QUICK_SLACK = 1.5
+"""The short runs of --quick scatter: one commit had 1.69 x and 2.26 x.  Ratios and sizes may be so
+much above their limits."""
 TITLE = "# What the bridge costs"
 HEAD = (
     "Made by `make bench`, on this machine: {machine}. Its times are its own; a ratio compares "

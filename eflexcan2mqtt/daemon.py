@@ -120,7 +120,7 @@ class _Daemon:
     def _publish(self, cycle: list[Reading]) -> None:
         self._watch.publish(cycle)
         self._meter.publish(cycle)
-        for sink in self._sinks:
+        for sink in reversed(self._sinks):  # the output, which is waited for, first
             sink.publish(cycle)
         if self._weigh:
             log.info("memory after publishing: %s", logs.memory())

@@ -209,7 +209,9 @@ class Bits:
 
     json_type = "list of integers"
 
+    # A bank sends the same few words in each cycle; nobody may change the list that they share.
     @staticmethod
+    @lru_cache(maxsize=64)
     def decode(word: int) -> list[int]:
         return [bit for bit in range(word.bit_length()) if word >> bit & 1]
 
