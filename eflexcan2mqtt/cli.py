@@ -10,9 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import daemon
-from .arguments import parse
-from .commands import Caveat, Finding
-from .options import (
+from .command_line.arguments import parse
+from .command_line.options import (
     Anonymize,
     Check,
     Command,
@@ -26,6 +25,7 @@ from .options import (
     Run,
     Version,
 )
+from .commands import Caveat, Finding
 from .process import pulse, streams
 from .process.stop import Stop, Stopped
 from .settings import environment, secrets, topics

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .bridge import Bridge
+from .command_line.options import Run
 from .meter import Meter
-from .options import Run
 from .process import logs, memory, pulse, systemd
 from .process.pulse import Pulse
 from .process.stop import Stop, Stopped, end_with_any_thread

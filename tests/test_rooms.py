@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "sinks": {"protocol", "settings"},
     "process": {"protocol", "settings"},
     "commands": {"protocol", "settings", "sources", "sinks", "process", "explore", "bridge"},
+    "command_line": {"protocol", "settings", "sources", "sinks"},
 }
 OF_ALL = {"__version__"}
 

@@ -24,7 +24,7 @@ from ..sources.lines import LONGEST
 from . import Finding
 
 _SERIAL = field("battery_id")
-_MARKER = f"{STATUS.markers[_SERIAL.offset // PAYLOAD_BYTES]:02X}"
+_MARKER = f"{_SERIAL.marker:02X}"
 _OUR_IDS = {f"{STATUS.base_id + battery:03X}" for battery in BATTERIES}
 _DIGITS = 2 * PAYLOAD_BYTES
 _BOM = codecs.BOM_UTF8.decode("latin-1")

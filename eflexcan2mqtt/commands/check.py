@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 
 from ..protocol.assembler import Assembler, Record
-from ..protocol.blocks import Frame, Silence
+from ..protocol.blocks import NUMBER_MASK, Frame, Silence
 from ..protocol.decode import DecodeError, decode
 from ..settings.given import Origin
 from ..settings.load import DEFAULT_PATHS, ConfigError
@@ -59,7 +59,7 @@ def bus(config: Can) -> Finding:
             for event in events:
                 deadline = deadline or time.monotonic() + BUS_S
                 if event is not Silence.SECOND:
-                    heard.add(event[0] & 0xF)
+                    heard.add(event[0] & NUMBER_MASK)
                 if time.monotonic() > deadline:
                     break
     except (OSError, ConfigError) as error:
@@ -85,7 +85,7 @@ def recording(name: str, end: float | None, stored: bool) -> Finding:
         nonlocal first, last
         for event in source:
             if event is not Silence.SECOND:
-                batteries.add(event[0] & 0xF)
+                batteries.add(event[0] & NUMBER_MASK)
                 last = event[2]
                 first = first or last
                 yield event

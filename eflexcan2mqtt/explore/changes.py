@@ -1,4 +1,4 @@
-"""SignedChanges of unknown and known numbers in, how often they came together out, for each lag.
+"""Signed changes of unknown and known numbers in, how often they came together out, for each lag.
 
 Levels of two slow signals nearly always look related: both drift.  Their changes do not, so only
 the signs of changes are compared.  For each signal and lag there is a table of 3 by 3: unknown

@@ -58,12 +58,8 @@ def known_values(status: bytes, cells: bytes) -> list[int]:
 def _known() -> list[Known]:
     found = []
     for each in _FIELDS:
-        count = len(
-            Struct(f"={each.format}").unpack(
-                bytes(each.block.size)[: Struct(f"={each.format}").size]
-            )
-        )
-        found += [Known(each.key, at if count > 1 else 0) for at in range(1, count + 1)]
+        numbers = range(1, each.count + 1) if each.count > 1 else [0]
+        found += [Known(each.key, number) for number in numbers]
         if each.format in _SIGNED:
             found.append(Known(each.key, magnitude=True))
     return found

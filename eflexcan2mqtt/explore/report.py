@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..protocol.blocks import CYCLE_S
 from ..protocol.unclaimed import UNCLAIMED
 from .changes import WHOLE, ChangeSignal
-from .survey import Event, Survey, SurveyedBattery
+from .survey import ByteChange, Survey, SurveyedBattery
 from .verdict import Association, associations
 from .words import Monotonic
 
@@ -46,7 +46,7 @@ class ByteFacts(NamedTuple):
     values: str
     bits: str
     changes: int
-    first: Sequence[Event]
+    first: Sequence[ByteChange]
     related: Sequence[Association]
     of_bits: Mapping[int, Sequence[Association]]
     constant: str
@@ -56,7 +56,7 @@ class ByteFacts(NamedTuple):
     def title(self) -> str:
         """Where it is."""
         byte = UNCLAIMED[self.place]
-        return str(byte) if byte.mask == 0xFF else f"{byte}, bits {byte.mask:02X}"
+        return str(byte) if byte.is_whole else f"{byte}, bits {byte.mask:02X}"
 
 
 class ExploreReport(NamedTuple):

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from operator import itemgetter
-from struct import calcsize
 from typing import NamedTuple
 
 from ..protocol.assembler import Record
@@ -26,7 +25,7 @@ MOST_EVENTS = 5
 
 _SERIAL = field("battery_id")
 _pick = itemgetter(*(each.offset + (each.block is not STATUS) * STATUS.size for each in UNCLAIMED))
-_PARTIAL = [(at, each.mask) for at, each in enumerate(UNCLAIMED) if each.mask != 0xFF]
+_PARTIAL = [(at, each.mask) for at, each in enumerate(UNCLAIMED) if not each.is_whole]
 
 
 def unclaimed_bytes(record: Record) -> bytes:
@@ -37,7 +36,7 @@ def unclaimed_bytes(record: Record) -> bytes:
     return bytes(found)
 
 
-class Event(NamedTuple):
+class ByteChange(NamedTuple):
     """A byte changed: when, in the battery with which number, and from what to what."""
 
     time: float
@@ -79,7 +78,7 @@ class Survey:
         self.first = self.last = 0.0
         self.counts: list[Counter[int]] = [Counter() for _ in UNCLAIMED]
         self.by_firmware: dict[int, list[set[int]]] = {}
-        self.events: list[list[Event]] = [[] for _ in UNCLAIMED]
+        self.events: list[list[ByteChange]] = [[] for _ in UNCLAIMED]
         self.disturbed: Counter[int] = Counter()
         self.changes = SignedChanges()
         self.words = Words()
@@ -89,7 +88,7 @@ class Survey:
     def add(self, record: Record, recording: str = "") -> None:
         """Take one record, each battery's in the order of their times; and where it is from."""
         try:
-            serial = Serial.decode(record.status[_SERIAL.offset :][: calcsize(_SERIAL.format)])
+            serial = Serial.decode(_SERIAL.of(record.status))
         except ValueError:
             self.undecodable += 1
             return
@@ -147,7 +146,7 @@ class Survey:
         for at in places:
             if len(self.events[at]) < MOST_EVENTS:
                 self.events[at].append(
-                    Event(time, battery.number, battery.unknown[at], unknown[at])
+                    ByteChange(time, battery.number, battery.unknown[at], unknown[at])
                 )
 
     def _count(self, battery: SurveyedBattery, at: int) -> None:

@@ -72,7 +72,7 @@ def _words() -> Iterator[Word]:
 
 
 def _adjacent(left: Unclaimed, right: Unclaimed) -> bool:
-    whole = left.mask == right.mask == 0xFF
+    whole = left.is_whole and right.is_whole
     return whole and left.block is right.block and right.offset == left.offset + 1
 
 

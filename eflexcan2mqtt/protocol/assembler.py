@@ -21,7 +21,8 @@ OVERLAPPING = "overlapping"
 NOTHING = -1
 """Not a byte: no block is being collected, or it is complete."""
 
-_NUMBER_AT = 1 + field("battery_number").offset  # in the first frame, after the marker
+NUMBER_AT = 1 + field("battery_number").offset
+"""Where the number is in the first frame of STATUS, behind the marker."""
 
 
 class Start(NamedTuple):
@@ -152,7 +153,7 @@ class Assembler:
             # Now, for the STATUS of another battery under this number may end before the CELLS.
             slot.status, battery.status = battery.status, None
             return None
-        if data[_NUMBER_AT] != battery.number:
+        if data[NUMBER_AT] != battery.number:
             self._drop(slot, WRONG_NUMBER)
             return None
         battery.begun = self.started = time

@@ -25,6 +25,8 @@ Event = Frame | Silence
 """What a source yields."""
 
 BATTERIES = range(1, 16)
+NUMBER_MASK = 0xF
+"""The bits of an arbitration id that are the battery's number."""
 FRAME_BYTES = 8
 PAYLOAD_BYTES = FRAME_BYTES - 1
 CELL_COUNT = 16
@@ -69,3 +71,9 @@ def burst(battery: int, status: bytes, cells: bytes) -> Iterator[tuple[int, byte
         for index, marker in enumerate(block.markers):
             part = payload[index * PAYLOAD_BYTES : (index + 1) * PAYLOAD_BYTES]
             yield block.base_id + battery, bytes([marker]) + part
+
+
+def as_candump(frame: Frame) -> str:
+    """A frame as ``candump -L`` writes it, on a bus with the usual name."""
+    can_id, data, time = frame
+    return f"({time:.6f}) can0 {can_id:03X}#{data.hex().upper()}"

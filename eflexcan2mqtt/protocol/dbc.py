@@ -138,7 +138,7 @@ def _of_field(field: Field) -> Iterator[DbcSignal]:
             bcd = "year, month and line are BCD: 34, hexadecimal 22, stands for 22"
             signal = replace(signal, comment=f"{signal.comment}; {bcd}")
         case Numbers() | Probes():
-            count, kind = int(field.format[:-1]), field.format[-1]
+            count, kind = field.count, field.format[-1]
             one = field.key.removesuffix("s")
             parts = [(f"{one}_{number}", kind) for number in range(1, count + 1)]
         case _:
@@ -172,7 +172,7 @@ def _unknown(block: Block) -> Iterator[DbcSignal]:
         if each.block is not block:
             continue
         name = f"unknown_{each.offset}"
-        if each.mask == _ALL:
+        if each.is_whole:
             yield DbcSignal(name, block, each.offset, _BITS)
         else:
             for bit in range(_BITS):

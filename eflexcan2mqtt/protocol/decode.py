@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from operator import itemgetter
-from struct import Struct, calcsize, pack_into
+from struct import Struct, pack_into
 from typing import Any, cast
 
 from .assembler import Record
@@ -81,11 +81,10 @@ def _layout(block: Block, start: int) -> tuple[Struct, dict[str, Place]]:
     fields = [each for each in FIELDS if isinstance(each, Field) and each.block is block]
     for each in sorted(fields, key=lambda field: field.offset):
         if each.offset >= end:
-            count = len(Struct(each.format).unpack(bytes(calcsize(each.format))))
-            last = start if count == 1 else slice(start, start + count)
-            start += count
+            last = start if each.count == 1 else slice(start, start + each.count)
+            start += each.count
             layout += f"{each.offset - end}x{each.format}"
-            end = each.offset + calcsize(block.byte_order + each.format)
+            end = each.span.stop
         # else: other bits of the byte before
         places[each.key] = last
     return Struct(f"{layout}{block.size - end}x"), places

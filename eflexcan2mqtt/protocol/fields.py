@@ -7,8 +7,9 @@ encoding, the order of the JSON keys, entities, metrics and the table of fields 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from struct import calcsize, unpack
 
-from .blocks import CELL_COUNT, CELLS, STATUS, Block
+from .blocks import CELL_COUNT, CELLS, PAYLOAD_BYTES, STATUS, Block
 from .values import (
     PROBES,
     BitOf,
@@ -82,6 +83,25 @@ class Field:
     evidence: str
     meaning: str
     source: str
+
+    @property
+    def span(self) -> range:
+        """Its bytes in the payload of its block."""
+        return range(self.offset, self.offset + calcsize(f"={self.format}"))
+
+    def of(self, payload: bytes) -> bytes:
+        """Its bytes, from the payload of its block."""
+        return payload[self.span.start : self.span.stop]
+
+    @property
+    def count(self) -> int:
+        """How many numbers it has."""
+        return len(unpack(f"={self.format}", bytes(len(self.span))))
+
+    @property
+    def marker(self) -> int:
+        """The marker of the frame in which it begins."""
+        return self.block.markers[self.offset // PAYLOAD_BYTES]
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ class Minutes:
             else:
                 in_sample.clear()
             in_sample.update(names)
-            held = [each for each in self._latest.values() if 0 <= time - each[0] <= LONGEST_S]
+            held = [each for each in self._latest.values() if recent(each[0], time)]
             _, soc, volts, amps = zip(*held, strict=True)
             watts = sum(map(mul, volts, amps))
             found.append((time, sum(soc) / len(held), sum(volts) / len(held), sum(amps), watts))

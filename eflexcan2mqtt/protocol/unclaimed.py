@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from struct import calcsize
 
 from .blocks import BLOCKS, PAYLOAD_BYTES, Block
 from .fields import FIELDS, Field
+
+_WHOLE = 0xFF
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,11 @@ class Unclaimed:
     offset: int
     mask: int
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether no bit of the byte is claimed."""
+        return self.mask == _WHOLE
+
     def __str__(self) -> str:
         frame, byte = divmod(self.offset, PAYLOAD_BYTES)
         return f"{self.block.name} {self.block.markers[frame]:02X}.{byte + 1}"
@@ -30,15 +36,15 @@ def _claimed(block: Block) -> list[int]:
     found = [0] * block.size
     for each in FIELDS:
         if isinstance(each, Field) and each.block is block:
-            for offset in range(each.offset, each.offset + calcsize(f"={each.format}")):
-                found[offset] |= 0xFF if each.mask is None else each.mask
+            for offset in each.span:
+                found[offset] |= _WHOLE if each.mask is None else each.mask
     return found
 
 
 UNCLAIMED = tuple(
-    Unclaimed(block, offset, 0xFF & ~claimed)
+    Unclaimed(block, offset, _WHOLE & ~claimed)
     for block in BLOCKS
     for offset, claimed in enumerate(_claimed(block))
-    if claimed != 0xFF
+    if claimed != _WHOLE
 )
 """In the order in which they are sent."""

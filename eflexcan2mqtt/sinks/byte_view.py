@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from struct import calcsize
 from typing import Any, TextIO
 
 from ..protocol.bank import remember
@@ -30,11 +29,7 @@ UNKNOWN = "??"
 
 _SENT = [each for each in FIELDS if isinstance(each, Field)]
 
-LETTERS = {
-    (each.block.name, each.offset + index): each.letter
-    for each in _SENT
-    for index in range(calcsize(f"={each.format}"))
-}
+LETTERS = {(each.block.name, offset): each.letter for each in _SENT for offset in each.span}
 """The letter of the field at each known byte, by block and offset."""
 
 
@@ -70,7 +65,7 @@ class ByteView(Sink):
         self._each_cycle = each_cycle
         self._last: dict[str, Reading] = {}
         self._changed: dict[str, set[tuple[str, int]]] = {}
-        self._unknown = {each: _UnknownByte() for each in UNCLAIMED if each.mask == 0xFF}
+        self._unknown = {each: _UnknownByte() for each in UNCLAIMED if each.is_whole}
 
     def publish(self, cycle: list[Reading]) -> None:
         """Take a cycle; raises OSError, BrokenPipeError when the reader is gone."""

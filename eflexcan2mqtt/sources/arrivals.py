@@ -13,7 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 
-from ..protocol.blocks import CYCLE_S, STATUS, Frame
+from ..protocol.blocks import CYCLE_S, NUMBER_MASK, STATUS, Frame
 
 HELD_UP_S = 0.3
 """If something may have waited for longer, it did: beyond the usual delay of a thread."""
@@ -62,7 +62,7 @@ class Arrivals:
         stamped = []
         for frame in batch:
             can_id, data, _ = frame
-            battery = can_id & 0xF
+            battery = can_id & NUMBER_MASK
             if begins_burst(frame):
                 self._came[battery] = min(due[battery], now)
                 self._read[battery] = now
@@ -88,4 +88,4 @@ class Arrivals:
 
 
 def _bursts(frames: Iterable[Frame]) -> Counter[int]:
-    return Counter(frame[0] & 0xF for frame in frames if begins_burst(frame))
+    return Counter(frame[0] & NUMBER_MASK for frame in frames if begins_burst(frame))

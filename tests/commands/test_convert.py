@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eflexcan2mqtt.command_line.texts import LONGEST_S
 from eflexcan2mqtt.commands.convert import FORMATS, convert
-from eflexcan2mqtt.option_texts import LONGEST_S
 from eflexcan2mqtt.sources import RECORDING, Input, faults, simulator
 from eflexcan2mqtt.sources.recording import Recording
 from tests.support.bank import START, candump_line, cycles, decoded, sent

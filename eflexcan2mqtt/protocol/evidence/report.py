@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from struct import calcsize
 from typing import TypedDict
 
-from ..blocks import PAYLOAD_BYTES, Frame
+from ..blocks import NUMBER_MASK, PAYLOAD_BYTES, Frame, as_candump
 from ..fields import FIELDS, Derived, Field
-from .rule import NUMBER_MASK, Rule
+from .rule import Rule
 
 MOST_EXCEPTIONS = 3
 """So many exceptions to a rule are shown, the first ones; all are counted."""
@@ -75,7 +74,7 @@ class Count:
                 "recording": recording,
                 "time": shown[-1][2],
                 "batteries": sorted({can_id & NUMBER_MASK for can_id, *_ in shown}),
-                "frames": list(map(_as_candump, shown)),
+                "frames": list(map(as_candump, shown)),
             }
         )
 
@@ -99,13 +98,7 @@ def places_of(rule: Rule) -> frozenset[tuple[int, int]]:
             keys += each.of
     for sent in FIELDS:
         if isinstance(sent, Field) and sent.key in keys:
-            end = sent.offset + calcsize(sent.block.byte_order + sent.format)
-            spans.append((sent.block, range(sent.offset, end)))
+            spans.append((sent.block, sent.span))
     return frozenset(
         (block.base_id, block.markers[at // PAYLOAD_BYTES]) for block, span in spans for at in span
     )
-
-
-def _as_candump(frame: Frame) -> str:
-    can_id, data, time = frame
-    return f"({time:.6f}) can0 {can_id:03X}#{data.hex().upper()}"

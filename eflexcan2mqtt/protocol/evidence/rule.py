@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from ..assembler import Record
 from ..blocks import CYCLE_S, STATUS, Block, Frame
 
-NUMBER_MASK = 0xF
 """The bits of an id that are the battery's number."""
 
 MOST_BETWEEN_S = 1.5 * CYCLE_S

@@ -9,12 +9,11 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-from ..blocks import BATTERIES, BLOCKS, STATUS, Frame
-from ..fields import field
+from ..assembler import NUMBER_AT
+from ..blocks import BATTERIES, BLOCKS, NUMBER_MASK, STATUS, Frame
 from .checks import tenths
-from .rule import MOST_BETWEEN_S, NUMBER_MASK, Burst, Round
+from .rule import MOST_BETWEEN_S, Burst, Round
 
-_NUMBER_AT = 1 + field("battery_number").offset  # in the first frame, after the marker
 _NEXT_MARKER = {
     block.base_id + number: dict(
         zip(block.markers, block.markers[1:] + block.markers[:1], strict=True)
@@ -105,7 +104,7 @@ def has_number_of_id(_: Frame | None, frame: Frame) -> bool | None:
     can_id, data, _time = frame
     if can_id & ~NUMBER_MASK != STATUS.base_id or data[0] != STATUS.markers[0]:
         return None
-    return data[_NUMBER_AT] == can_id & NUMBER_MASK
+    return data[NUMBER_AT] == can_id & NUMBER_MASK
 
 
 def has_next_marker(before: Frame | None, frame: Frame) -> bool | None:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from ..assembler import Assembler, Record, Start
-from ..blocks import BLOCKS, OUR_IDS, Event, Frame, Silence
+from ..blocks import BLOCKS, NUMBER_MASK, OUR_IDS, Event, Frame, Silence
 from ..decode import DecodeError, decode
 from .report import Count, RecordingReport, Report, places_of
-from .rule import MOST_BETWEEN_S, NUMBER_MASK, Burst, Over, Round
+from .rule import MOST_BETWEEN_S, Burst, Over, Round
 from .rules import RULES
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from argparse import ArgumentTypeError
 
-from .protocol.bank import BANK
-from .protocol.energy import ENERGY
-from .protocol.values import Serial
-from .settings.parsers import moment
-from .sources import BUS, Input, parse_input
+from ..protocol.bank import BANK
+from ..protocol.energy import ENERGY
+from ..protocol.values import Serial
+from ..settings.parsers import moment
+from ..sources import BUS, Input, parse_input
 
 LONGEST_S = 86_400
 """So much of the simulator can be converted: a day of 14 batteries has 21 million frames."""

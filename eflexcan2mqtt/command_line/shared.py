@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from . import option_texts
-from .sinks import MQTT, OUTPUTS
-from .sources import BUS, DEFAULT_BATTERIES, SIMULATOR, Input
+from ..sinks import MQTT, OUTPUTS
+from ..sources import BUS, DEFAULT_BATTERIES, SIMULATOR, Input
+from . import texts
 
 SIMULATED_S = 60
 """So much of the simulator is converted, unless the command line says more."""
@@ -26,7 +26,7 @@ def add_input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input",
         metavar="SOURCE",
-        type=option_texts.source,
+        type=texts.source,
         default=Input(BUS, ""),
         help="can[:CHANNEL] (default: the bus in [can]) | simulator[:N] (N batteries, default "
         f"{DEFAULT_BATTERIES}) | FILE | - : a recording by candump, python-can or SavvyCAN",
@@ -45,7 +45,7 @@ def add_end(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--end",
         metavar="TIME",
-        type=option_texts.end,
+        type=texts.end,
         help="when the last frame of a recording came, if its times are relative: local time as "
         "'2024-05-17 23:05:39', another one with Z or +02:00 behind, or seconds since 1970",
     )
@@ -64,7 +64,7 @@ def add_conversion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "input",
         metavar="IN",
-        type=option_texts.file,
+        type=texts.file,
         help=f"{SIMULATOR}[:N] (N batteries, default {DEFAULT_BATTERIES}), or a recording in any "
         "format that can be read",
     )
@@ -78,8 +78,8 @@ def add_conversion(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds",
         metavar="SECONDS",
-        type=option_texts.seconds,
-        help=f"how much of the simulator, 1 to {option_texts.LONGEST_S} (default: {SIMULATED_S})",
+        type=texts.seconds,
+        help=f"how much of the simulator, 1 to {texts.LONGEST_S} (default: {SIMULATED_S})",
     )
     add_end(parser)
 
@@ -88,7 +88,7 @@ def add_battery(parser: argparse.ArgumentParser, name: str) -> None:
     parser.add_argument(
         name,
         metavar="BATTERY_ID",
-        type=option_texts.battery,
+        type=texts.battery,
         help="the serial number of a battery that has left for good, 'bank' for the bank as a "
         "whole, or 'energy' for the counters of energy",
     )

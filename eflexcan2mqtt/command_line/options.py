@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .sinks import OUTPUTS
-from .sources import RECORDING, Input
+from ..sinks import OUTPUTS
+from ..sources import RECORDING, Input
 
 if TYPE_CHECKING:
-    from .sources.faults import Fault
+    from ..sources.faults import Fault
 
 
 @dataclass(frozen=True)

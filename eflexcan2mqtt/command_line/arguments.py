@@ -11,7 +11,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from . import option_texts, shared_options
+from ..protocol.fields import STAGES
+from ..sinks import OUTPUTS
+from ..sources import RECORDING, SIMULATOR
+from . import shared, texts
 from .options import (
     Anonymize,
     Check,
@@ -26,12 +29,9 @@ from .options import (
     Run,
     Version,
 )
-from .protocol.fields import STAGES
-from .sinks import OUTPUTS
-from .sources import RECORDING, SIMULATOR
 
 if TYPE_CHECKING:
-    from .sources.faults import Fault
+    from ..sources.faults import Fault
 
 PROGRAM = "eflexcan2mqtt"
 
@@ -114,16 +114,16 @@ def parser(name: str = "") -> argparse.ArgumentParser:
             made.add_argument("source", metavar="IN", type=Path, help="a candump recording")
             made.add_argument("target", metavar="OUT", type=Path, help="a new file")
         case "check":
-            shared_options.add_config(made)
-            shared_options.add_input(made)
-            shared_options.add_output(made)
+            shared.add_config(made)
+            shared.add_input(made)
+            shared.add_output(made)
         case "convert":
-            shared_options.add_conversion(made)
+            shared.add_conversion(made)
         case "evidence":
-            shared_options.add_recordings(made)
+            shared.add_recordings(made)
             made.add_argument("--json", action="store_true", help="print a JSON object instead")
         case "explore":
-            shared_options.add_recordings(made)
+            shared.add_recordings(made)
             made.add_argument(
                 "--html",
                 metavar="PAGE",
@@ -131,11 +131,11 @@ def parser(name: str = "") -> argparse.ArgumentParser:
                 help="a file for the same as a page with charts",
             )
         case "forget":
-            shared_options.add_config(made)
-            shared_options.add_battery(made, "battery_id")
+            shared.add_config(made)
+            shared.add_battery(made, "battery_id")
         case "import-history":
-            shared_options.add_config(made)
-            shared_options.add_recordings(made)
+            shared.add_config(made)
+            shared.add_recordings(made)
     return made  # dbc and health have no options
 
 
@@ -146,9 +146,9 @@ def _run(aliases: bool) -> argparse.ArgumentParser:
         epilog=_commands() if aliases else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    shared_options.add_config(made)
-    shared_options.add_input(made)
-    shared_options.add_output(made)
+    shared.add_config(made)
+    shared.add_input(made)
+    shared.add_output(made)
     made.add_argument(
         "--fields",
         choices=STAGES,
@@ -157,7 +157,7 @@ def _run(aliases: bool) -> argparse.ArgumentParser:
     made.add_argument(
         "--speed",
         metavar="X",
-        type=option_texts.speed,
+        type=texts.speed,
         help="pace of a recording or of the simulator: 1 as recorded, 10 ten times as fast, 0 "
         "without waiting (default: 0 for a recording from a pipe or to "
         f"{', '.join(name for name, each in OUTPUTS.items() if each.piped)}, else 1)",
@@ -203,7 +203,7 @@ def _add_aliases(parser: argparse.ArgumentParser) -> None:
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--check", action="store_true", help="as the command check")
     group.add_argument(
-        "--forget", metavar="BATTERY_ID", type=option_texts.battery, help="as the command forget"
+        "--forget", metavar="BATTERY_ID", type=texts.battery, help="as the command forget"
     )
     group.add_argument(
         "--anonymize",
@@ -223,7 +223,7 @@ def _end_of(parser: argparse.ArgumentParser, found: argparse.Namespace) -> float
 
 def _seconds_of(parser: argparse.ArgumentParser, found: argparse.Namespace) -> int:
     if found.seconds is None:
-        return shared_options.SIMULATED_S
+        return shared.SIMULATED_S
     if found.input.kind != SIMULATOR:
         parser.error("--seconds is for the simulator")
     seconds: int = found.seconds
@@ -235,7 +235,7 @@ def _faults_of(parser: argparse.ArgumentParser, found: argparse.Namespace) -> tu
         return ()
     if found.input.kind != SIMULATOR:
         parser.error("--faults is for the simulator: --input simulator")
-    from .sources import faults
+    from ..sources import faults
 
     try:
         return faults.parse(found.faults, int(found.input.name))

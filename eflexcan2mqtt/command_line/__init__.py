@@ -1,0 +1,1 @@
+"""Arguments in, one command with its options out; help, completion and man page follow from it."""
