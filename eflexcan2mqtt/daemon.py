@@ -254,7 +254,7 @@ def _open(options: Run, can: Can, stack: ExitStack) -> Source:
     from .sources.recording import Recording
 
     recording = Recording(name, options.end, OUTPUTS[options.output].stores)
-    recording.progress = stack.enter_context(Progress(recording))
+    stack.enter_context(Progress(recording))
     recording.find_clock()
     paced = Paced(recording, options.pace(recording.live))
     return Source(zip(paced), lambda: paced.time, recording.live, recording.losses)

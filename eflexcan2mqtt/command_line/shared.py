@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..sinks import MQTT, OUTPUTS
-from ..sources import BUS, DEFAULT_BATTERIES, SIMULATOR, Input
+from ..sources import BUS, DEFAULT_BATTERIES, SIMULATOR, WRITABLE, Input
 from . import texts
 
 SIMULATED_S = 60
@@ -72,8 +72,8 @@ def add_conversion(parser: argparse.ArgumentParser) -> None:
         "target",
         metavar="OUT",
         type=Path,
-        help="a file that is not there yet; its name ends in .log, .log.gz, .asc, .blf, .csv or "
-        ".trc",
+        help="a file that is not there yet; its name ends in "
+        f"{', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}",
     )
     parser.add_argument(
         "--seconds",

@@ -12,6 +12,11 @@ class Finding(NamedTuple):
     text: str
 
 
+def unreadable(name: str, error: OSError) -> Finding:
+    """A file could not be read, or not to its end."""
+    return Finding(False, f"{error.filename or name}: {error.strerror}")
+
+
 class Caveat(Finding):
     """Good news, with a warning: it works, but there is something to know or to do."""
 

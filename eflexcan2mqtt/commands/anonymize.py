@@ -8,8 +8,6 @@ are colours.
 from __future__ import annotations
 
 import codecs
-import errno
-import os
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import count
@@ -22,6 +20,7 @@ from ..protocol.values import Serial
 from ..sources import beginning, formats
 from ..sources.lines import LONGEST
 from . import Finding
+from .new_file import new_file
 
 _SERIAL = field("battery_id")
 _MARKER = f"{_SERIAL.marker:02X}"
@@ -65,15 +64,12 @@ def anonymize(source: Path, target: Path) -> Finding:
     Each battery keeps one made-up number throughout.  ``target`` is there only when it is whole;
     it is not if the finding is bad.  Raises OSError, also if ``target`` exists.
     """
-    if os.path.lexists(target):
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
-    problem = _refusal(source)
-    if problem:
-        return Finding(False, f"{source}: {problem}")
-    numbers = _made_up(each for line in _lines(source) for each in _serials(line.text))
-    kept = left_out = 0
-    unfinished = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    try:
+    with new_file(target) as unfinished:
+        problem = _refusal(source)
+        if problem:
+            return Finding(False, f"{source}: {problem}")
+        numbers = _made_up(each for line in _lines(source) for each in _serials(line.text))
+        kept = left_out = 0
         with unfinished.open("x", encoding="latin-1", newline="\n") as file:
             for line in _lines(source):
                 masked = _masked(line.text, numbers) if line.whole else None
@@ -83,11 +79,9 @@ def anonymize(source: Path, target: Path) -> Finding:
                     kept += 1
                     file.write(f"{masked}\n")
         if not (kept and numbers):
+            unfinished.unlink()
             what = "serial number" if kept else "line of candump"
             return Finding(False, f"{source}: no {what} in it; {target} was not written")
-        unfinished.rename(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
     lost = f"; left out {left_out} lines that are no frames" if left_out else ""
     return Finding(True, f"{target}: {len(numbers)} serial numbers replaced{lost}")
 

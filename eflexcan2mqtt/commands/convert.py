@@ -6,8 +6,6 @@ the program would give them; python-can writes them.
 
 from __future__ import annotations
 
-import errno
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -17,12 +15,10 @@ from typing import Any
 
 from ..process.progress import Progress
 from ..protocol.blocks import Event, Frame, Silence
-from ..sources import SIMULATOR, Input, simulator
+from ..sources import SIMULATOR, WRITABLE, Input, simulator
 from ..sources.recording import Recording
 from . import Finding
-
-FORMATS = (".log", ".log.gz", ".asc", ".blf", ".csv", ".trc")
-"""The ends of a name, and what python-can writes into such a file."""
+from .new_file import new_file
 
 _BUS = "can0"
 _BY = "Written by eflexcan2mqtt"
@@ -35,31 +31,19 @@ def convert(source: Input, target: Path, seconds: int, end: float | None) -> Fin
     ``end`` is when the last frame of a recording with relative times came: no others are taken.
     ``target`` is there only when it is whole.  Raises OSError, also if ``target`` exists.
     """
-    suffix = next((each for each in FORMATS if target.name.lower().endswith(each)), None)
+    suffix = next((each for each in WRITABLE if target.name.lower().endswith(each)), None)
     if suffix is None:
-        return Finding(False, f"{target}: expected a name that ends in {', '.join(FORMATS)}")
-    if os.path.lexists(target):
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+        return Finding(False, f"{target}: expected a name that ends in {', '.join(WRITABLE)}")
     frames: Recording | Simulation
-    if source.kind == SIMULATOR:
-        frames = Simulation(int(source.name), seconds)
-    else:
-        frames = Recording(source.name, end, stored=True)
-        if frames.live:
-            return Finding(False, f"{source}: expected a file; record with 'candump -L' first")
-    # python-can looks at all dots of a name.
-    unfinished = target.with_name(f".unfinished-{os.getpid()}{suffix}")
-    try:
-        with Progress(frames) as progress:
-            frames.progress = progress
+    with new_file(target, suffix) as unfinished:  # python-can looks at all dots of a name
+        if source.kind == SIMULATOR:
+            frames = Simulation(int(source.name), seconds)
+        else:
+            frames = Recording(source.name, end, stored=True)
+            if frames.live:
+                return Finding(False, f"{source}: expected a file; record with 'candump -L' first")
+        with Progress(frames):
             count = _write(frames, unfinished)
-        unfinished.rename(target)
-    except OSError as error:
-        if error.filename is None or str(error.filename) == str(unfinished):
-            error.filename = str(target)
-        raise
-    finally:
-        unfinished.unlink(missing_ok=True)
     return Finding(True, f"{target}: {count} frames of batteries")
 
 

@@ -14,7 +14,7 @@ from ..process.progress import Progress
 from ..protocol.evidence.report import RecordingReport, Report, RuleReport, ShownException
 from ..protocol.evidence.tally import Tally
 from ..sources.recording import Recording, no_reading
-from . import Finding
+from . import Finding, unreadable
 
 
 def evidence(names: Sequence[str], end: float | None, as_json: bool) -> Iterator[Finding]:
@@ -26,13 +26,12 @@ def evidence(names: Sequence[str], end: float | None, as_json: bool) -> Iterator
     for name in names:
         try:
             recording = Recording(name, end)
-            with Progress(recording) as progress:
-                recording.progress = progress
+            with Progress(recording):
                 counted = tally.add(name, recording)
             if not counted["bursts"]:
                 raise no_reading(name, counted["frames"], counted["undecodable"])
         except OSError as error:
-            yield Finding(False, f"{error.filename or name}: {error.strerror}")
+            yield unreadable(name, error)
     report = tally.report()
     if as_json or any(each["bursts"] for each in report["recordings"]):
         yield Finding(True, json.dumps(report) if as_json else "\n".join(_lines(report)))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from struct import calcsize
 
 from ..explore.charts import page_data
 from ..explore.report import report
@@ -18,12 +16,12 @@ from ..protocol.assembler import Assembler, Record
 from ..protocol.fields import field
 from ..sinks.one_file import assembled
 from ..sources.recording import Recording, no_reading
-from . import Finding
+from . import Finding, unreadable
+from .new_file import new_file
 
 PAGE = "explore.html"
 
-_FIELD = field("battery_id")
-_SERIAL = slice(_FIELD.offset, _FIELD.offset + calcsize(_FIELD.format))
+_SERIAL = field("battery_id")
 
 
 def explore(names: Sequence[str], end: float | None, html: Path | None) -> Iterator[Finding]:
@@ -32,29 +30,31 @@ def explore(names: Sequence[str], end: float | None, html: Path | None) -> Itera
     ``end`` is when the last frame came, for recordings with relative times.  ``html`` is a file
     to which the page is written, too.  Raises OSError if that is there, or has no folder.
     """
-    if html is not None:
-        _check(html)
-    reader = _Reader()
-    survey = reader.survey
-    for name in names:
-        try:
-            left_out = reader.read(name, end)
-        except OSError as error:
-            yield Finding(False, f"{error.filename or name}: {error.strerror}")
-            continue
-        if left_out:
-            yield Finding(
-                True,
-                f"{name}: left out {left_out} readings, for a recording before it has the same "
-                "batteries at the same times\n",
-            )
-    if not survey.readings:
-        return
-    survey.end()
-    found = report(survey)
-    yield from (Finding(True, line) for line in lines(survey, found))
-    if html is not None:
-        yield _write(html, assembled(PAGE, page_data(survey, found)))
+    with ExitStack() as stack:
+        page = stack.enter_context(new_file(html)) if html else None
+        reader = _Reader()
+        survey = reader.survey
+        for name in names:
+            try:
+                left_out = reader.read(name, end)
+            except OSError as error:
+                yield unreadable(name, error)
+                continue
+            if left_out:
+                yield Finding(
+                    True,
+                    f"{name}: left out {left_out} readings, for a recording before it has the "
+                    "same batteries at the same times\n",
+                )
+        if not survey.readings:
+            return
+        survey.end()
+        found = report(survey)
+        yield from (Finding(True, line) for line in lines(survey, found))
+        if page:
+            page.write_text(assembled(PAGE, page_data(survey, found)), "utf-8")
+    if html:
+        yield Finding(True, f"\n{html}: the same with charts; it needs no network")
 
 
 class _Reader:
@@ -70,37 +70,21 @@ class _Reader:
         assembler = Assembler()
         added, complete, left_out = self.survey.readings, 0, 0
         times: defaultdict[bytes, list[float]] = defaultdict(list)
-        with Progress(recording) as progress:
-            recording.progress = progress
-            for event in assembler.events(recording):
-                if not isinstance(event, Record):
-                    continue
-                complete += 1
-                serial = event.status[_SERIAL]
-                if any(first <= event.time <= last for first, last in self._covered[serial]):
-                    left_out += 1
-                    continue
-                times[serial] = [*times[serial][:1], event.time]
-                self.survey.add(event, name)
-        for serial, (first, *last) in times.items():
-            self._covered[serial].append((first, last[0] if last else first))
+        try:
+            with Progress(recording):
+                for event in assembler.events(recording):
+                    if not isinstance(event, Record):
+                        continue
+                    complete += 1
+                    serial = _SERIAL.of(event.status)
+                    if any(first <= event.time <= last for first, last in self._covered[serial]):
+                        left_out += 1
+                        continue
+                    times[serial] = [*times[serial][:1], event.time]
+                    self.survey.add(event, name)
+        finally:  # also what was read before an error
+            for serial, found in times.items():
+                self._covered[serial].append((found[0], found[-1]))
         if self.survey.readings == added and not left_out:
             raise no_reading(name, assembler.frames, complete)
         return left_out
-
-
-def _check(path: Path) -> None:
-    """Before all else, for what follows may take minutes."""
-    problem = errno.EEXIST if os.path.lexists(path) else 0
-    if not path.parent.is_dir():
-        problem = errno.ENOENT
-    if problem:
-        raise OSError(problem, os.strerror(problem), str(path))
-
-
-def _write(path: Path, page: str) -> Finding:
-    try:
-        path.write_text(page, "utf-8")
-    except OSError as error:
-        return Finding(False, f"{path}: {error.strerror}")
-    return Finding(True, f"\n{path}: the same with charts; it needs no network")

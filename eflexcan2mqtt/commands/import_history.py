@@ -19,7 +19,7 @@ from ..settings.schema import Config
 from ..sinks.database import give_to_owner_of_folder
 from ..sinks.history.store import History, HistoryBusyError, HistoryError
 from ..sources.recording import Recording, no_reading
-from . import Finding
+from . import Finding, unreadable
 from .service_check import state_folder, unit_of
 
 SECTIONS = frozenset({"storage", "history", "attention"})
@@ -64,8 +64,7 @@ def _import(history: History, config: Config, name: str, end: float | None) -> F
         recording = Recording(name, end, stored=True)
         if recording.live:
             return Finding(False, f"{name}: expected a file")
-        with Progress(recording) as progress:
-            recording.progress = progress
+        with Progress(recording):
             recording.find_clock()
             imported = _Import(history, config)
             bridge = Bridge(imported.publish)
@@ -74,7 +73,7 @@ def _import(history: History, config: Config, name: str, end: float | None) -> F
                 raise no_reading(name, bridge.assembler.frames, bridge.undecodable)
             imported.end()
     except OSError as error:
-        return Finding(False, f"{error.filename or name}: {error.strerror}")
+        return unreadable(name, error)
     first, last = (_local(each) for each in imported.times)
     return Finding(
         True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
@@ -11,7 +12,9 @@ _EVERY_S = 0.5
 
 
 class Measured(Protocol):
-    """A file that is read; ``size`` is 0 if it is not known."""
+    """A file that is read, which calls ``progress`` now and then; ``size`` is 0 if not known."""
+
+    progress: Callable[[], None]
 
     @property
     def size(self) -> int:
@@ -25,8 +28,8 @@ class Measured(Protocol):
 class Progress:
     """Shows the share of a file that has been read on stderr, if that is a terminal.
 
-    A pipe has no size: then it shows only that it is being read.  Call it now and then; leaving
-    the context clears the line.
+    A pipe has no size: then it shows only that it is being read.  Leaving the context clears the
+    line.
     """
 
     def __init__(self, file: Measured) -> None:
@@ -34,7 +37,7 @@ class Progress:
         self._terminal = sys.stderr.isatty()
         self._shown = time.monotonic()
 
-    def __call__(self) -> None:
+    def _show(self) -> None:
         now = time.monotonic()
         if self._terminal and now - self._shown >= _EVERY_S:
             self._shown = now
@@ -42,8 +45,8 @@ class Progress:
             done = f"{100 * self._file.position // size} %" if size else "reading"
             self._write(f"\r{done} ")
 
-    def __enter__(self) -> Progress:
-        return self
+    def __enter__(self) -> None:
+        self._file.progress = self._show
 
     def __exit__(
         self,

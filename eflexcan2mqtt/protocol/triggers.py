@@ -231,11 +231,6 @@ def _listed(sets: dict[str, set[int]]) -> dict[str, list[int]]:
     return {name: sorted(each) for name, each in sorted(sets.items())}
 
 
-def requested() -> Trigger:
-    """Somebody asked for a recording."""
-    return Trigger(REQUEST, REQUEST, "requested by SIGUSR1")
-
-
 def _of_battery(kind: str, number: int, text: str) -> Trigger:
     return Trigger(kind, f"{kind}-battery-{number}", text)
 

@@ -27,6 +27,14 @@ def replace(path: Path, content: bytes) -> None:
         raise
 
 
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file, as far as that is possible; its new name."""
+    aside = path.with_suffix(".damaged")
+    with suppress(OSError):
+        path.replace(aside)
+    return aside
+
+
 def _fsync(folder: Path) -> None:
     """So that the new name of a file in it is on the disk, too; some network disks refuse that."""
     opened = os.open(folder, os.O_RDONLY)

@@ -20,6 +20,9 @@ from ..settings.parsers import LATEST as LATEST
 BUS, SIMULATOR, RECORDING = "can", "simulator", "recording"
 DEFAULT_BATTERIES = 14
 
+WRITABLE = (".log", ".log.gz", ".asc", ".blf", ".csv", ".trc")
+"""The ends of the names of files that a recording can be converted into."""
+
 
 class Input(NamedTuple):
     """What ``--input`` names: ``name`` is the channel, the number of batteries or the file."""

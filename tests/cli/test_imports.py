@@ -60,6 +60,7 @@ BROKER = {
 
 HISTORY = {
     "sinks.clock_state",
+    "sinks.disk_thread",
     "sinks.history",
     *(f"sinks.history.{name}" for name in ("allowance", "columns", "past", "sink", "store")),
     "sinks.history.writer",
@@ -67,6 +68,7 @@ HISTORY = {
 
 RECORDER = {
     "sinks.clock_state",
+    "sinks.disk_thread",
     "sinks.recorder",
     *(f"sinks.recorder.{name}" for name in ("folder", "ring", "sink", "writer")),
 }

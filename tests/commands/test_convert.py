@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eflexcan2mqtt.command_line.texts import LONGEST_S
-from eflexcan2mqtt.commands.convert import FORMATS, convert
-from eflexcan2mqtt.sources import RECORDING, Input, faults, simulator
+from eflexcan2mqtt.commands.convert import convert
+from eflexcan2mqtt.sources import RECORDING, WRITABLE, Input, faults, simulator
 from eflexcan2mqtt.sources.recording import Recording
 from tests.support.bank import START, candump_line, cycles, decoded, sent
 from tests.support.broker import wait_until
@@ -68,7 +68,7 @@ def recording(request, tmp_path_factory):
     return request.param
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", WRITABLE)
 def test_a_recording_in_each_format_gives_the_same_readings(recording, tmp_path, suffix):
     target = converted(recording, tmp_path / f"x.y{suffix}")
     assert_the_same(recording, target)
@@ -78,10 +78,10 @@ def test_a_recording_in_each_format_gives_the_same_readings(recording, tmp_path,
     assert list(tmp_path.iterdir()) == [target]
 
 
-@pytest.mark.parametrize("first", FORMATS)
+@pytest.mark.parametrize("first", WRITABLE)
 def test_each_format_becomes_each_other(tmp_path, first):
     source = converted(LOG, tmp_path / f"first{first}")
-    for suffix in FORMATS:
+    for suffix in WRITABLE:
         assert_the_same(LOG, converted(source, tmp_path / f"second{suffix}"))
 
 
@@ -103,13 +103,15 @@ ODD = [
 @settings(max_examples=30)
 @given(
     st.data(),
-    st.sampled_from(FORMATS),
+    st.sampled_from(WRITABLE),
     st.lists(st.sampled_from([0, 0.000001, 0.0005, 0.3, 4.0, 90_000.0]), min_size=60, max_size=60),
 )
 def test_odd_frames_and_gaps_change_no_reading(tmp_path_factory, data, suffix, gaps):
     """Foreign frames, damage and frames that are lost or come twice."""
     bursts = [each for burst in cycles([1, 2], 2) for each in burst]
-    order = data.draw(st.lists(st.sampled_from(range(len(bursts))), max_size=20))
+    # A last frame that jumps is not believed unless another follows, if only a foreign one.
+    places = range(len(bursts) - 2)
+    order = data.draw(st.lists(st.sampled_from(places), max_size=20))
     wrong = {each: data.draw(st.sampled_from([*ODD, "lost", "twice"])) for each in order}
     now, lines = START, [candump_line(bursts[0]), candump_line(bursts[0])]
     for place, (can_id, content, _) in enumerate(bursts):
@@ -127,7 +129,7 @@ def test_odd_frames_and_gaps_change_no_reading(tmp_path_factory, data, suffix, g
     assert readings(target) == readings(source)
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", WRITABLE)
 def test_a_frame_older_than_the_first_gets_its_time(tmp_path, suffix):
     """The clock was set back by a minute; most formats cannot say so."""
     old = sent(1, START - 60) + sent(1, START - 40)
@@ -139,7 +141,7 @@ def test_a_frame_older_than_the_first_gets_its_time(tmp_path, suffix):
         assert stamp == pytest.approx(START, abs=MICROSECONDS, rel=0)
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", WRITABLE)
 @pytest.mark.parametrize(
     "start",
     [1_729_989_000.75, 1_729_992_600.75, 1_729_994_399.9996, 1_711_846_799.5],
@@ -168,7 +170,7 @@ def test_relative_times_need_an_end(tmp_path):
 
 
 def test_a_file_says_nothing_of_where_it_was_made(tmp_path):
-    for suffix in FORMATS:
+    for suffix in WRITABLE:
         content = converted(LOG, tmp_path / f"out{suffix}").read_bytes()
         content = gzip.decompress(content) if suffix.endswith("gz") else content
         assert tmp_path.name.encode() not in content
@@ -178,7 +180,7 @@ def test_a_file_says_nothing_of_where_it_was_made(tmp_path):
 # The simulator
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", WRITABLE)
 def test_the_simulator_is_written_until_now(run, tmp_path, suffix):
     done = run("convert", "simulator:2", f"bank{suffix}", "--seconds", "5")
     count = 5 * 2 * 18  # a cycle is a bit longer than a second, and begins at the start
@@ -258,7 +260,7 @@ def test_a_missing_recording_or_folder_is_an_error_with_its_name(refused):
     assert refused(LOG, "gone/out.log") == "gone/out.log: No such file or directory\n"
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", WRITABLE)
 def test_what_is_no_recording_is_refused(tmp_path, suffix):
     nonsense = tmp_path / "nonsense.log"
     nonsense.write_text("nonsense\n")
@@ -273,7 +275,7 @@ def test_a_pipe_is_refused(refused, tmp_path):
 
 
 @pytest.mark.parametrize("room", [0, 65_536])
-@pytest.mark.parametrize("suffix", FORMATS)
+@pytest.mark.parametrize("suffix", WRITABLE)
 def test_a_full_disk_leaves_no_file(run, small_disk, suffix, room):
     """At the end, or while it is written."""
     folder, filler = small_disk

@@ -104,5 +104,7 @@ def test_a_page_that_cannot_be_is_refused_before_anything_is_read(run, tmp_path,
 
 def test_a_page_that_cannot_be_written_is_named(tmp_path):
     page = tmp_path / ("x" * 300)
-    *_, last = explore([str(LOG)], None, page)
-    assert last == (False, f"{page}: File name too long")
+    with pytest.raises(OSError, match="File name too long") as failed:
+        list(explore([str(LOG)], None, page))
+    assert failed.value.filename == str(page)
+    assert list(tmp_path.iterdir()) == []

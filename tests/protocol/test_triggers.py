@@ -15,7 +15,6 @@ from eflexcan2mqtt.protocol.triggers import (
     MUTED_FROM,
     Learned,
     Triggers,
-    requested,
 )
 from tests.support.bank import FULL
 
@@ -29,7 +28,7 @@ CALM = {
 
 
 def reading(number=3, at=0, byte=None, **changes):
-    """A reading; ``byte`` is the value of STATUS 05.. at offset 39, which no field claims."""
+    """A reading; ``byte`` is the value of STATUS 06.5, at offset 39, which no field claims."""
     raw = bytearray.fromhex(FULL[0]["raw_status"])
     if byte is not None:
         raw[39] = byte
@@ -200,12 +199,11 @@ def test_what_triggers_fits_into_a_file_name(experienced):
     triggers = experienced.cycle(
         [reading(byte=9, alarm_level_2=1, charge_relay_status="Break", battery_current=99.0)]
     )
-    assert [each.why for each in (*triggers, requested())] == [
+    assert [each.why for each in triggers] == [
         "alarm-2-battery-3",
         "relay-battery-3",
         "byte-STATUS-06.5-battery-3",
         "current-battery-3",
-        "request",
     ]
     for each in triggers:
         assert each.kind in KINDS

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from math import ceil
 from pathlib import Path
-from queue import Full
 
 from ...protocol.events import MOST_EVENTS, Events
 from ...protocol.findings import BankFinding
 from ...protocol.minutes import Minute, Minutes
 from ...protocol.reading import Reading
 from .. import Sink
+from ..disk_thread import DiskThread
 from .past import Past
 from .store import FILE_NAME
 from .writer import Batch, Writer
@@ -23,8 +21,6 @@ log = logging.getLogger(__name__)
 
 SILENT_S = 60.0
 """After so long without a cycle, the minute is handed over as it is."""
-
-CLOSE_S = 1.0
 
 
 class HistorySink(Sink):
@@ -38,15 +34,13 @@ class HistorySink(Sink):
         clock: Callable[[], float],
     ) -> None:
         self.past = past
-        self._writer, self._attention, self._clock = writer, attention, clock
+        self._attention, self._clock = attention, clock
         self._minutes, self._events = Minutes(), Events()
         self._started = clock()
         self._heard = 0.0  # when the last cycle came, by the clock
-        self._losing = False  # as it was logged
         self._left_out = 0  # events, until the last batch
         self._fluttering = False  # as it was logged
-        self._thread = threading.Thread(target=writer.run, name="history", daemon=True)
-        self._thread.start()
+        self._thread = DiskThread("history", writer.run, writer.queue)
 
     def publish(self, cycle: list[Reading]) -> None:
         first = not self._minutes.time
@@ -69,23 +63,14 @@ class HistorySink(Sink):
 
     def close(self) -> int:
         self._hand_over(self._minutes.end())
-        with suppress(Full):
-            self._writer.queue.put_nowait(None)
-        self._thread.join(CLOSE_S)
-        if self._thread.is_alive():
-            log.warning("the disk was too slow: the last minutes of history may be lost")
+        self._thread.close()
         return 0
 
     def _hand_over(self, minutes: list[Minute]) -> None:
         batch = Batch(minutes, self._events.take())
         self._log_flutter()
         if batch.minutes or batch.events:
-            try:
-                self._writer.queue.put_nowait(batch)
-            except Full:
-                if not self._losing:
-                    log.warning("the disk does not answer for hours: history loses what comes now")
-                self._losing = True
+            self._thread.put(batch)
 
     def _log_flutter(self) -> None:
         before, self._left_out = self._left_out, self._events.left_out

@@ -58,13 +58,27 @@ class Client(paho.Client):
             reconnect_on_failure=False,
         )
         self.refusals: dict[int, str] = {}  # by message id
+        self._opening: Any = None  # the latest socket
 
     def connect(self, *where: Any, **terms: Any) -> MQTTErrorCode:
-        """As paho's, which takes a web server's answer to be text, and to hold ": "."""
+        """As paho's, which takes a web server's answer to be text, and to hold ": ", and leaves
+        the socket open that it gets such an answer from."""
         try:
             return super().connect(*where, **terms)
-        except (UnicodeDecodeError, IndexError) as error:
-            raise paho.WebsocketConnectionError(str(error)) from None
+        except (OSError, UnicodeError, IndexError) as error:
+            if self._opening:
+                self._opening.close()
+            if isinstance(error, UnicodeDecodeError | IndexError):
+                raise paho.WebsocketConnectionError(str(error)) from None
+            raise
+
+    def _create_socket_connection(self) -> Any:
+        self._opening = super()._create_socket_connection()
+        return self._opening
+
+    def _ssl_wrap_socket(self, tcp_sock: Any) -> Any:
+        self._opening = super()._ssl_wrap_socket(tcp_sock)
+        return self._opening
 
     def _packet_handle(self) -> Any:
         packet = self._in_packet

@@ -30,9 +30,7 @@ class EnergyFile:
         except OSError as error:
             self._failed(error)
         except ValueError as error:
-            aside = self.path.with_suffix(".damaged")
-            with suppress(OSError):
-                self.path.replace(aside)
+            aside = whole_file.set_aside(self.path)
             log.warning("%s: %s; renamed to %s", self.path, error, aside.name)
         return None
 

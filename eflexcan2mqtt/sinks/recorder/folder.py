@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...protocol.triggers import ALARMS, KINDS, RELAY
+
+log = logging.getLogger(__name__)
 
 SUFFIX, UNFINISHED = ".log.gz", ".log.new"
 
@@ -38,7 +41,7 @@ class RecordingFile(NamedTuple):
     @property
     def has_serials(self) -> bool:
         """Whether its serial numbers are real."""
-        return self.why.endswith(_WITH_SERIALS)
+        return _WITH_SERIALS in self.why
 
 
 class NoRoomError(Exception):
@@ -88,6 +91,7 @@ def make_room(folder: Path, name: str, size: int, max_bytes: float, kind: str) -
         raise NoRoomError
     for each_name in doomed:
         (folder / each_name).unlink(missing_ok=True)
+        log.info("deleted %s, for %s", each_name, name)
     return doomed
 
 

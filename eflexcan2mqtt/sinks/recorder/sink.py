@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from queue import Full
 from typing import NamedTuple
 
 from ...protocol.blocks import CYCLE_S, Event
@@ -22,9 +20,9 @@ from ...protocol.triggers import (
     Learned,
     Trigger,
     Triggers,
-    requested,
 )
 from .. import Sink
+from ..disk_thread import DiskThread
 from .folder import name_of, recordings
 from .ring import Ring
 from .writer import RecordingPart, RecordingsWriter
@@ -37,7 +35,9 @@ EACH_S, RETRY_S = 3600.0, 600.0
 SILENT_S = GONE_CYCLES * CYCLE_S
 FIRST_S, KEEP_S = 10.0, 600.0
 """What was learned is shown, and goes to the disk, so often."""
-CLOSE_S = 1.0
+
+
+_ASKED = Trigger(REQUEST, REQUEST, "requested by SIGUSR1")
 
 
 class _Unfinished(NamedTuple):
@@ -66,15 +66,15 @@ class Recorder(Sink):
         self.folder, self.anonymize = writer.folder, writer.anonymize
         self._writer, self._clock, self._last = writer, clock, last
         self._triggers = Triggers(learned)
-        self._learned = _copy(learned)  # for other threads
+        self._learned = copy.deepcopy(learned)  # for other threads
         self._ring = Ring(clock)
         self._open: list[_Unfinished] = []
         self._keep_at = clock() + FIRST_S
-        self._losing = False  # as it was logged
         self._heard = clock()  # when the last cycle came
         self._at: float | None = None  # the time of its frames
-        self._thread = threading.Thread(target=writer.run, name="recorder", daemon=True)
-        self._thread.start()
+        self._thread: DiskThread[RecordingPart | Learned] = DiskThread(
+            "recorder", writer.run, writer.queue
+        )
 
     @property
     def learned(self) -> Learned:
@@ -87,14 +87,14 @@ class Recorder(Sink):
 
     def request(self) -> None:
         """Make a recording of now."""
-        self._begin(requested(), self._time())
+        self._begin(_ASKED, self._time())
 
     def publish(self, cycle: list[Reading]) -> None:
         self._heard, self._at = self._clock(), cycle[-1]["time"]
         blocked = {kind for kind in (BYTE, CURRENT) if self._is_blocked(kind)}
         blocked -= {each.trigger.kind for each in self._open}
         if triggers := self._triggers.cycle(cycle, blocked):
-            self._learned = _copy(self._triggers.learned)
+            self._learned = copy.deepcopy(self._triggers.learned)
         for trigger in triggers:
             self._begin(trigger, self._at)
         if self._open:
@@ -114,11 +114,7 @@ class Recorder(Sink):
     def close(self) -> int:
         self._end(self._open)
         self._keep()
-        with suppress(Full):
-            self._writer.queue.put_nowait(None)
-        self._thread.join(CLOSE_S)
-        if self._thread.is_alive():
-            log.warning("stopped before all was written: the last recording may be incomplete")
+        self._thread.close()
         return 0
 
     def _begin(self, trigger: Trigger, at: float) -> None:
@@ -135,10 +131,10 @@ class Recorder(Sink):
         chunks, packed = self._ring.since(0)
         name = name_of(at, trigger.why, anonymous=self.anonymize)
         # The end of a recording is nothing without its beginning.
-        if self._put(RecordingPart(name, trigger, chunks, last=False)):
+        if self._thread.put(RecordingPart(name, trigger, chunks, last=False)):
             self._open.append(_Unfinished(name, trigger, now + AFTER_S, packed))
         else:
-            self._writer.lost.append(trigger.kind)
+            self._allow_soon(trigger.kind)
 
     def _time(self) -> float:
         """Now, by the clock of the frames."""
@@ -152,7 +148,10 @@ class Recorder(Sink):
 
     def _allow_what_was_lost(self) -> None:
         while self._writer.lost:
-            self._last[self._writer.lost.popleft()] = self._clock() - EACH_S + RETRY_S
+            self._allow_soon(self._writer.lost.popleft())
+
+    def _allow_soon(self, kind: str) -> None:
+        self._last[kind] = self._clock() - EACH_S + RETRY_S
 
     def _end_due(self) -> None:
         now = self._clock()
@@ -160,24 +159,13 @@ class Recorder(Sink):
 
     def _end(self, over: Iterable[_Unfinished]) -> None:
         for each in list(over):
-            self._open.remove(each)
             chunks, _ = self._ring.since(each.packed)
-            self._put(RecordingPart(each.name, each.trigger, chunks, last=True))
+            if self._thread.put(RecordingPart(each.name, each.trigger, chunks, last=True)):
+                self._open.remove(each)
 
     def _keep(self) -> None:
-        self._learned = _copy(self._triggers.learned)
-        self._put(self._learned)
-
-    def _put(self, job: RecordingPart | Learned) -> bool:
-        try:
-            self._writer.queue.put_nowait(job)
-        except Full:
-            if not self._losing:
-                log.warning("the disk does not answer: recordings are lost")
-            self._losing = True
-            return False
-        self._losing = False
-        return True
+        self._learned = copy.deepcopy(self._triggers.learned)
+        self._thread.put(self._learned)
 
 
 def started(
@@ -198,7 +186,3 @@ def _last(folder: Path, now: float) -> dict[str, float]:
     # What is in the future was made by a clock that was ahead.
     ages = {each.kind: (day - each.time).total_seconds() for each in found if each.time <= day}
     return {kind: now - age for kind, age in ages.items()}
-
-
-def _copy(learned: Learned) -> Learned:
-    return Learned.from_json(learned.to_json())

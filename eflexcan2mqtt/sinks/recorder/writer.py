@@ -15,7 +15,7 @@ from pathlib import Path
 from queue import Queue
 from typing import Any, NamedTuple
 
-from ...protocol.blocks import BATTERIES, PAYLOAD_BYTES, STATUS
+from ...protocol.blocks import BATTERIES, STATUS, as_candump
 from ...protocol.fields import field
 from ...protocol.triggers import Learned, Trigger
 from ...protocol.values import Serial
@@ -33,7 +33,7 @@ _MB = 1_000_000
 _MONTH = "%Y-%m"
 
 # The only frame with a serial number, which fills it.
-_SERIAL_MARKER = STATUS.markers[field("battery_id").offset // PAYLOAD_BYTES]
+_SERIAL_MARKER = field("battery_id").marker
 _NUMBERS = {STATUS.base_id + battery: battery for battery in BATTERIES}
 
 
@@ -51,6 +51,7 @@ class _Begun(NamedTuple):
 
     path: Path | None
     content: bytes
+    mask: _Mask
     written: bool
 
 
@@ -72,7 +73,6 @@ class RecordingsWriter:
         self.queue: Queue[RecordingPart | Learned | None] = Queue(MOST_JOBS)
         self.folder, self.anonymize = folder, anonymize
         self._max_bytes = max_mb * _MB
-        self._mask = _Mask()
         self._today, self._is_synchronized = today, is_synchronized
         self.lost: deque[str] = deque(maxlen=MOST_JOBS)
         self._unfinished: dict[str, _Begun] = {}
@@ -93,10 +93,14 @@ class RecordingsWriter:
         except FileNotFoundError:
             return Learned()
         except OSError as error:
-            log.warning("%s: %s; what is usual is learned anew", path, error.strerror or error)
+            log.warning("%s: %s; what is usual is learned anew, for a day", path, error.strerror)
             return Learned()
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            log.warning("%s: damaged; what is usual is learned anew", path)
+            aside = whole_file.set_aside(path)
+            log.warning(
+                "%s: damaged; renamed to %s; what is usual is learned anew, for a day",
+                *(path, aside.name),
+            )
             return Learned()
         return learned
 
@@ -116,12 +120,13 @@ class RecordingsWriter:
         """Write it at its beginning, and again, longer, at its end."""
         begun = self._unfinished.pop(part.name, None)
         # Members of gzip can follow each other: the file is whole with one and with both.
-        content = (begun.content if begun else b"") + self._packed(part.chunks)
+        mask = begun.mask if begun else _Mask()
+        content = (begun.content if begun else b"") + self._packed(part.chunks, mask)
         path = begun.path if begun else None
         try:
             path = path or self._free(part.name)
             size, kind = len(content), part.trigger.kind
-            gone = make_room(self.folder, path.name, size, self._max_bytes, kind)
+            make_room(self.folder, path.name, size, self._max_bytes, kind)
             whole_file.replace(path, content)
         except (OSError, NoRoomError) as error:
             self._fail(part, begun, error)
@@ -129,13 +134,11 @@ class RecordingsWriter:
             if not (begun and begun.written):
                 log.info("recording %s: %s", path.name, part.trigger.text)
                 self._caught[part.trigger.kind] += 1
-            if gone:
-                log.info("deleted for it: %s", ", ".join(gone))
             if not part.last:
-                self._unfinished[part.name] = _Begun(path, content, written=True)
+                self._unfinished[part.name] = _Begun(path, content, mask, written=True)
             return
         if not part.last:
-            self._unfinished[part.name] = _Begun(path, content, written=False)
+            self._unfinished[part.name] = _Begun(path, content, mask, written=False)
 
     def _fail(self, part: RecordingPart, begun: _Begun | None, error: Exception) -> None:
         """What failed at the beginning is tried again with the end."""
@@ -155,18 +158,18 @@ class RecordingsWriter:
         names = (f"{stem}{f'-{number}' if number else ''}{SUFFIX}" for number in count())
         return next(path for path in map(self.folder.joinpath, names) if not path.exists())
 
-    def _packed(self, chunks: Sequence[Chunk]) -> bytes:
+    def _packed(self, chunks: Sequence[Chunk], mask: _Mask) -> bytes:
         """As ``candump -L`` writes them, gzipped."""
         packed = io.BytesIO()
         with gzip.GzipFile("", "wb", fileobj=packed, mtime=0) as file:
             for chunk in chunks:
-                file.write(b"".join(self._lines(chunk)))
+                file.write(b"".join(self._lines(chunk, mask)))
         return packed.getvalue()
 
-    def _lines(self, chunk: Chunk) -> Iterator[bytes]:
+    def _lines(self, chunk: Chunk, mask: _Mask) -> Iterator[bytes]:
         for can_id, data, time in chunk.frames():
-            shown = self._mask(can_id, data) if self.anonymize else data
-            yield f"({time:.6f}) can0 {can_id:03X}#{shown.hex().upper()}\n".encode()
+            shown = mask(can_id, data) if self.anonymize else data
+            yield f"{as_candump((can_id, shown, time))}\n".encode()
 
     def _keep(self, learned: Learned) -> None:
         month = self._today().strftime(_MONTH)
@@ -200,8 +203,8 @@ class RecordingsWriter:
 
 
 class _Mask:
-    """Other serial numbers: a battery's comes from its number, so it has the same in all
-    recordings; a second battery under that number gets another one."""
+    """Other serial numbers for a recording: a battery's comes from its number, so it has the same
+    in all recordings; a second battery under that number gets another one."""
 
     def __init__(self) -> None:
         self._data: defaultdict[int, dict[bytes, bytes]] = defaultdict(dict)

@@ -181,16 +181,14 @@ def test_a_disk_that_hangs_stops_nothing(tmp_path, caplog):
     caplog.clear()
     for _ in range(MOST_JOBS + 2):
         recorder.request()
-    assert caplog.messages == ["the disk does not answer: recordings are lost"]
+    assert caplog.messages == ["recorder: the disk does not answer; what comes now is lost"]
 
 
 def test_a_disk_that_hangs_at_the_end_is_not_waited_for(tmp_path, caplog):
     fifo = tmp_path / "recorder.new"
     os.mkfifo(fifo)  # to write what was learned waits for a reader
     started(tmp_path, 200.0, lambda: 0.0, anonymize=True).close()
-    assert caplog.messages == [
-        "stopped before all was written: the last recording may be incomplete"
-    ]
+    assert caplog.messages == ["recorder: stopped before all was written; the last of it is lost"]
     os.close(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK))
 
 

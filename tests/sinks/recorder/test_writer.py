@@ -136,7 +136,7 @@ def test_the_oldest_gives_way_and_that_is_logged(tmp_path, caplog):
     with writing(tmp_path, max_mb=enough_for_one) as writer:
         writer.queue.put(part(sent(2), name=NAME.replace("29T", "30T")))
     assert [each.name for each in recordings(tmp_path)] == [NAME.replace("29T", "30T")]
-    assert caplog.messages[-1] == f"deleted for it: {NAME}"
+    assert f"deleted {NAME}, for {NAME.replace('29T', '30T')}" in caplog.messages
 
 
 def test_without_room_nothing_is_written_and_that_is_logged(tmp_path, caplog):
@@ -199,14 +199,18 @@ def test_what_has_not_changed_is_not_written_again(tmp_path):
 def test_a_damaged_file_is_learned_anew_and_that_is_logged(tmp_path, caplog, content):
     (tmp_path / LEARNED).write_text(content)
     assert RecordingsWriter(tmp_path, 200.0).read() == Learned()
-    assert caplog.messages == [f"{tmp_path / LEARNED}: damaged; what is usual is learned anew"]
+    assert caplog.messages == [
+        f"{tmp_path / LEARNED}: damaged; renamed to recorder.damaged; what is usual "
+        "is learned anew, for a day"
+    ]
+    assert (tmp_path / "recorder.damaged").read_text() == content
 
 
 def test_a_file_that_cannot_be_read_is_learned_anew_and_that_is_logged(tmp_path, caplog):
     (tmp_path / LEARNED).mkdir()
     assert RecordingsWriter(tmp_path, 200.0).read() == Learned()
     assert caplog.messages == [
-        f"{tmp_path / LEARNED}: Is a directory; what is usual is learned anew"
+        f"{tmp_path / LEARNED}: Is a directory; what is usual is learned anew, for a day"
     ]
 
 
