@@ -6,13 +6,12 @@ currents.  During the first day, nothing that has to be learned is a trigger.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
-from .blocks import BLOCKS, STALE_S, Block
+from .blocks import CELLS, STALE_S, STATUS
 from .facts import RELAYS
 from .fields import ALARM_LEVELS
 from .reading import Reading
@@ -33,31 +32,22 @@ GONE_CYCLES = 10
 
 _MOST_SEEN = 250
 
-_Digits: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
-_words: Callable[[Reading], tuple[int, ...]] = itemgetter(*ALARM_LEVELS)
+_Words: TypeAlias = tuple[int, int, int]
+_Relays: TypeAlias = tuple[str, str, str]
+_State: TypeAlias = tuple[int, int, int, int, str, str, str]
+_state: Callable[[Reading], _State] = itemgetter(
+    *("battery_number", *ALARM_LEVELS),
+    *("charge_relay_status", "discharge_relay_status", "precharge_relay_status"),
+)
 _bits: Callable[[Reading], tuple[list[int], ...]] = itemgetter(
     "alarm_bits_1", "alarm_bits_2", "alarm_bits_3"
 )
-_relays: Callable[[Reading], tuple[str, str, str]] = itemgetter(
-    "charge_relay_status", "discharge_relay_status", "precharge_relay_status"
-)
+_amps: Callable[[Reading], float] = itemgetter("battery_current")
+_raw: Callable[[Reading], tuple[str, str]] = itemgetter("raw_status", "raw_cells")
 
-
-def _runs(block: Block) -> list[slice]:
-    """Where unclaimed bytes are in the hexadecimal digits of a block; neighbours together."""
-    offsets = [each.offset for each in UNCLAIMED if each.block is block]
-    groups = groupby(enumerate(offsets), lambda each: each[1] - each[0])
-    found = [[offset for _, offset in group] for _, group in groups]
-    return [slice(2 * each[0], 2 * each[-1] + 2) for each in found]
-
-
-_PLACES, _MASKS = [str(each) for each in UNCLAIMED], [each.mask for each in UNCLAIMED]
-_of_status, _of_cells = (itemgetter(*_runs(block)) for block in BLOCKS)
-
-
-class _State(NamedTuple):
-    words: tuple[int, ...]
-    relays: tuple[str, str, str]
+_BYTES = STATUS.size + CELLS.size
+_INDEX = {each: each.offset + (STATUS.size if each.block is CELLS else 0) for each in UNCLAIMED}
+"""Where each unclaimed byte is in those of a burst."""
 
 
 class Trigger(NamedTuple):
@@ -112,35 +102,50 @@ class Learned:
 
 
 class Triggers:
-    """Compares each cycle with what was before, and with ``learned``."""
+    """Compares each cycle with what was before, and with ``learned``.
+
+    That is done for each cycle of a bank's life, so what is as before must cost almost nothing.
+    """
 
     def __init__(self, learned: Learned) -> None:
         self.learned = learned
         self._time = 0
         self._cycles = 0
         self._absent: dict[int, int] = {}  # in how many cycles; of those that are not gone, 0
+        self._sent: list[_State] = []  # by the cycle before
         self._states: dict[int, _State] = {}
-        self._seen: set[_Digits] = set()
+        self._mask = 0  # of the unclaimed bits of a burst, but for those in muted bytes
+        self._seen: set[int] = set()  # values of these bits
+        self._find_mask()
 
-    def cycle(self, cycle: list[Reading], blocked: Container[str] = ()) -> list[Trigger]:
+    def cycle(
+        self, cycle: list[Reading], is_blocked: Callable[[str], bool] = lambda _: False
+    ) -> list[Trigger]:
         """Take a cycle that is not empty.
 
-        A byte or a current of a kind that is ``blocked``, so that it would not be recorded, stays
+        A byte or a current of a kind that ``is_blocked``, so that it would not be recorded, stays
         unusual.
         """
         found: list[Trigger] = []
+        self._cycles += 1
+        sent = list(map(_state, cycle))
+        if sent != self._sent or len(sent) != len(self._absent):
+            for reading, state in zip(cycle, sent, strict=True):
+                self._compare(reading, state, found)
+            self._presence({each[0] for each in sent}, found)
+            self._sent = sent
         learns = not self.learned.is_over
         for reading in cycle:
-            self._state(reading, found)
-            if learns or BYTE not in blocked:
-                unclaimed = _of_status(reading["raw_status"]), _of_cells(reading["raw_cells"])
-                if unclaimed not in self._seen:
-                    self._learn(unclaimed, reading["battery_number"], found)
-        if learns or CURRENT not in blocked:
+            status, cells = _raw(reading)
+            bits = int(status + cells, 16) & self._mask
+            if bits not in self._seen and (learns or not is_blocked(BYTE)):
+                self._learn(bits, reading["battery_number"], found)
+        amps = list(map(_amps, cycle))
+        greater = max(amps) > self.learned.charge or -min(amps) > self.learned.discharge
+        if greater and (learns or not is_blocked(CURRENT)):
             self._current(cycle, found)
-        self._presence({each["battery_number"] for each in cycle}, found)
         time = cycle[-1]["time"]
-        if not self.learned.is_over and 0 < time - self._time <= STALE_S:
+        if learns and 0 < time - self._time <= STALE_S:
             self.learned.seconds += time - self._time
         self._time = time
         return found
@@ -152,37 +157,47 @@ class Triggers:
         self._absent.clear()
         return [Trigger(PRESENCE, f"{PRESENCE}-all-disappeared", "no battery sends")]
 
-    def _state(self, reading: Reading, found: list[Trigger]) -> None:
-        number, state = reading["battery_number"], _State(_words(reading), _relays(reading))
+    def _compare(self, reading: Reading, state: _State, found: list[Trigger]) -> None:
+        number, (words, relays) = state[0], _parts(state)
         # What a start finds may be why there was one, but for what full or healthy banks show.
-        calm = _State((0, 0, state.words[2]), ("Make", "Make", state.relays[2]))
-        before = self._states.get(number, calm)
-        if self._states.get(number) == state:
+        calm = (number, 0, 0, words[2], "Make", "Make", relays[2])
+        before = self._states.get(number)
+        if before == state:
             return
         self._states[number] = state
         for level, bits in zip(ALARM_LEVELS, _bits(reading), strict=True):
             if bits:
                 self.learned.bits.setdefault(level, set()).update(bits)
-        for kind, then, now in zip(ALARMS, before.words, state.words, strict=True):
+        words_before, relays_before = _parts(before or calm)
+        for kind, then, now in zip(ALARMS, words_before, words, strict=True):
             if then != now:
                 text = (
                     f"battery {number}: alarm word of level {kind[-1]}: 0x{then:04X} to 0x{now:04X}"
                 )
                 found.append(_of_battery(kind, number, text))
-        if before.relays != state.relays:
-            shown = f"{_shown(state.relays)} (before: {_shown(before.relays)})"
+        if relays_before != relays:
+            shown = f"{_shown(relays)} (before: {_shown(relays_before)})"
             text = f"battery {number}: relays: {shown}"
             found.append(_of_battery(RELAY, number, text))
 
-    def _learn(self, unclaimed: _Digits, number: int, found: list[Trigger]) -> None:
+    def _find_mask(self) -> None:
+        muted = set(self.learned.muted)
+        mask = bytearray(_BYTES)
+        for each, index in _INDEX.items():
+            mask[index] = 0 if str(each) in muted else each.mask
+        self._mask = int.from_bytes(mask, "big")
+        self._seen.clear()
+
+    def _learn(self, bits: int, number: int, found: list[Trigger]) -> None:
         if len(self._seen) >= _MOST_SEEN:
             self._seen.clear()
-        self._seen.add(unclaimed)
-        sent = bytes.fromhex("".join(chain(*unclaimed)))
-        for name, mask, byte in zip(_PLACES, _MASKS, sent, strict=True):
-            value = byte & mask
+        self._seen.add(bits)
+        muted = self.learned.muted
+        sent = bits.to_bytes(_BYTES, "big")
+        for each, index in _INDEX.items():
+            name, value = str(each), sent[index]
             values = self.learned.values.setdefault(name, set())
-            if value in values or len(values) > MUTED_FROM:
+            if name in muted or value in values:
                 continue
             is_first = not values
             values.add(value)
@@ -192,8 +207,10 @@ class Triggers:
                 if len(values) > MUTED_FROM:
                     text += "; it changes often, and triggers nothing from now on"
                 found.append(Trigger(BYTE, why, text))
+        if self.learned.muted != muted:
+            self._find_mask()
 
-    def _current(self, cycle: Iterable[Reading], found: list[Trigger]) -> None:
+    def _current(self, cycle: list[Reading], found: list[Trigger]) -> None:
         learned = self.learned
         for reading in cycle:
             amps = reading["battery_current"]
@@ -207,7 +224,6 @@ class Triggers:
                 found.append(_of_battery(CURRENT, number, text))
 
     def _presence(self, numbers: set[int], found: list[Trigger]) -> None:
-        self._cycles += 1
         for number in numbers:
             if number not in self._absent and self._cycles > GONE_CYCLES:
                 found.append(_presence(number, "appeared"))
@@ -221,7 +237,11 @@ class Triggers:
                 found.append(_presence(number, "disappeared"))
 
 
-def _shown(relays: tuple[str, str, str]) -> str:
+def _parts(state: _State) -> tuple[_Words, _Relays]:
+    return state[1:4], state[4:]
+
+
+def _shown(relays: _Relays) -> str:
     charge, discharge, precharge = relays
     more = ", pre-charge closed" if precharge == "Make" else ""
     return RELAYS[charge, discharge] + more

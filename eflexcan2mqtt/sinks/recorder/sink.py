@@ -14,7 +14,6 @@ from ...protocol.blocks import CYCLE_S, Event
 from ...protocol.reading import Reading
 from ...protocol.triggers import (
     BYTE,
-    CURRENT,
     GONE_CYCLES,
     REQUEST,
     Learned,
@@ -91,9 +90,7 @@ class Recorder(Sink):
 
     def publish(self, cycle: list[Reading]) -> None:
         self._heard, self._at = self._clock(), cycle[-1]["time"]
-        blocked = {kind for kind in (BYTE, CURRENT) if self._is_blocked(kind)}
-        blocked -= {each.trigger.kind for each in self._open}
-        if triggers := self._triggers.cycle(cycle, blocked):
+        if triggers := self._triggers.cycle(cycle, self._is_lost):
             self._learned = copy.deepcopy(self._triggers.learned)
         for trigger in triggers:
             self._begin(trigger, self._at)
@@ -141,6 +138,10 @@ class Recorder(Sink):
         if self._at is None:
             return time.time()
         return self._at + max(self._clock() - self._heard, 0)
+
+    def _is_lost(self, kind: str) -> bool:
+        """Whether what happens would be in no recording."""
+        return self._is_blocked(kind) and kind not in {each.trigger.kind for each in self._open}
 
     def _is_blocked(self, kind: str) -> bool:
         now = self._clock()

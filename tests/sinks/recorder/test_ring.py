@@ -88,4 +88,4 @@ def test_two_minutes_of_14_batteries_need_less_than_3_mb():
     chunks, _ = ring.since(0)
     assert len(frames(chunks)) == BEFORE_S * 14 * 18
     size = sum(len(part) * part.itemsize for each in chunks for part in (each.ids, each.times))
-    assert size + sum(len(each.data) for each in chunks) < 3_000_000
+    assert size + sum(len(each.data) for each in chunks) < 700_000

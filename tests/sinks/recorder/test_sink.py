@@ -184,6 +184,25 @@ def test_a_disk_that_hangs_stops_nothing(tmp_path, caplog):
     assert caplog.messages == ["recorder: the disk does not answer; what comes now is lost"]
 
 
+def test_the_end_of_a_recording_waits_until_the_disk_answers(tmp_path):
+    now = 5000.0
+    writer = RecordingsWriter(tmp_path, 200.0)
+    recorder = Recorder(writer, Learned(), lambda: now, {})
+    recorder.close()  # nothing takes what is in the queue now
+    recorder.request()
+    begun = writer.queue.get_nowait()
+    while not writer.queue.full():
+        writer.queue.put_nowait(None)
+    now += AFTER_S
+    recorder.tick()
+    while not writer.queue.empty():
+        assert writer.queue.get_nowait() is None
+    recorder.tick()
+    ended = writer.queue.get_nowait()
+    assert (begun.name, begun.last) == (ended.name, False)
+    assert ended.last
+
+
 def test_a_disk_that_hangs_at_the_end_is_not_waited_for(tmp_path, caplog):
     fifo = tmp_path / "recorder.new"
     os.mkfifo(fifo)  # to write what was learned waits for a reader
