@@ -91,11 +91,11 @@ def measure(quick: bool) -> Part:
     return Part(
         "History and recorder",
         f"{BATTERIES} batteries. Three programs run side by side, without both, with history, and "
-        "with the recorder, from the same pipe, at the pace of a bank. In the loop each cycle ends "
-        "a minute, which is written within a second. The year goes straight through the minutes "
-        "into the file, by the hour, then a day as the service writes it, every five minutes; the "
-        "bytes are those that the kernel counts for the process. The page then answers from this "
-        "file.",
+        "with the recorder, on one bus (udp_multicast), at the pace of a bank. In the loop each "
+        "cycle ends a minute, which is written within a second. The year goes straight through "
+        "the minutes into the file, by the hour, then a day as the service writes it, every five "
+        "minutes; the bytes are those that the kernel counts for the process. The page then "
+        "answers from this file.",
         ("", "without", "with"),
         rows,
         [

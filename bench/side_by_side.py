@@ -1,4 +1,4 @@
-"""Several programs that hear the same bank at its pace, each with settings of its own."""
+"""Several programs that hear the same bank on one bus, each with settings of its own."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import can
 
 from eflexcan2mqtt.sources import simulator
 from eflexcan2mqtt.sources.simulator import CYCLE_S
-from tests.support.bank import FRAMES_PER_BURST, candump_line
-from tests.support.broker import Broker
+from tests.support.bank import FRAMES_PER_BURST
+from tests.support.broker import Broker, free_port
 from tests.support.program import MAIN
 
 from . import running
@@ -35,25 +37,16 @@ class Used(NamedTuple):
 
 def measure(seconds: int, settings: Mapping[str, str]) -> dict[str, Used]:
     """By the names of the programs; ``settings`` are lines of their INIs."""
-    lines = map(candump_line, simulator.frames(BATTERIES, time.time()))
-    burst = BATTERIES * FRAMES_PER_BURST
+    group: dict[str, Any] = {"channel": "239.74.163.9", "port": free_port(), "hop_limit": 0}
     with running.broker() as (broker, folder), ExitStack() as stack:
         programs = [
-            stack.enter_context(running.started(_call(folder, broker, more, name)))
+            stack.enter_context(running.ready(_call(folder, broker, group, more, name)))
             for name, more in settings.items()
         ]
-        before = [0.0] * len(programs)
-        due = time.monotonic()
-        for number in range(_WARM + round(seconds / CYCLE_S)):
-            if number == _WARM:
-                before = [_cpu_s(each.pid) for each in programs]
-            text = "".join(islice(lines, burst))
-            # In turns, for the first may find caches cold.
-            first = number % len(programs)
-            for each in programs[first:] + programs[:first]:
-                each.write(text)
-            due += CYCLE_S
-            time.sleep(max(0.0, due - time.monotonic()))
+        bus = stack.enter_context(can.Bus(interface="udp_multicast", ignore_config=True, **group))
+        _send(bus, _WARM)
+        before = [_cpu_s(each.pid) for each in programs]
+        _send(bus, round(seconds / CYCLE_S))
         used = [_cpu_s(each.pid) - then for each, then in zip(programs, before, strict=True)]
         for each in programs:
             os.kill(each.pid, signal.SIGUSR1)  # with a recorder, it makes a recording
@@ -64,10 +57,32 @@ def measure(seconds: int, settings: Mapping[str, str]) -> dict[str, Used]:
         }
 
 
-def _call(folder: Path, broker: Broker, more: str, name: str) -> list[str]:
-    ini = running.ini_of(folder, broker, topic=name, client_id=name)
-    ini.write_text(ini.read_text() + more)
-    return [sys.executable, str(MAIN), "-c", str(ini), "--input", "-", "--speed", "0"]
+def _send(bus: can.BusABC, cycles: int) -> None:
+    """At a bank's pace, the burst of one battery after the other."""
+    frames = simulator.frames(BATTERIES, time.time())
+    due = time.monotonic()
+    for _ in range(cycles * BATTERIES):
+        for can_id, data, _ in islice(frames, FRAMES_PER_BURST):
+            bus.send(can.Message(arbitration_id=can_id, data=data, is_extended_id=False))
+        due += CYCLE_S / BATTERIES
+        time.sleep(max(0.0, due - time.monotonic()))
+
+
+def _call(
+    folder: Path, broker: Broker, group: Mapping[str, Any], more: str, name: str
+) -> list[str]:
+    ini = running.ini_of(
+        folder,
+        broker,
+        interface="udp_multicast",
+        channel=group["channel"],
+        topic=name,
+        client_id=name,
+    )
+    options = f"port = {group['port']}\nhop_limit = {group['hop_limit']}\n"
+    text = ini.read_text().replace("[can]\n", f"[can]\n{options}", 1)
+    ini.write_text(text + more)
+    return [sys.executable, str(MAIN), "-c", str(ini)]
 
 
 def _cpu_s(pid: int) -> float:
