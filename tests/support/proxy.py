@@ -40,12 +40,13 @@ class Proxy:
     ``cut_in``      type of packet of the client in whose midst the connection is cut, once
     ``garbage``     arrives in place of the broker's next packets, each once
 
-    ``connections`` and ``cuts`` count what there was.
+    ``connections`` and ``cuts`` count what there was, ``acknowledged`` those connections in which
+    the broker has acknowledged an array.
     """
 
     def __init__(self, target: int) -> None:
         self.heal()
-        self.connections = self.cuts = 0
+        self.connections = self.cuts = self.acknowledged = 0
         self._target = target
         self._down = self._closed = self._reset = False
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -155,7 +156,7 @@ class _Way:
         self._target = target
         self._read = b""  # the beginning of a packet
         self._unsent = b""
-        self._over = False
+        self._over = self._acknowledged = False
 
     def forward(self, faults: Proxy) -> bool:
         """Move what can be moved; return whether there may be more.
@@ -183,6 +184,9 @@ class _Way:
             packet, self._read = self._read[:size], self._read[size:]
             kind = packet[0] >> 4
             if self.name == TO_CLIENT:
+                if kind in ACKNOWLEDGEMENTS and not self._acknowledged:
+                    self._acknowledged = True
+                    faults.acknowledged += 1
                 if faults.garbage:
                     packet = faults.garbage.pop(0)
                 elif kind in faults.swallowed:
