@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from eflexcan2mqtt import __version__
+from eflexcan2mqtt.explore.text import lines
 from eflexcan2mqtt.protocol.fields import STAGES
 from eflexcan2mqtt.sinks import OUTPUTS
 
 from .support import faults
+from .support.planted import explored, planted
 from .support.program import LOG, MAIN
 
 HOME = Path(__file__).parents[1]
@@ -23,7 +25,8 @@ DOCS = HOME / "docs"
 INSTALL = DOCS / "install.md"
 PAGES = [README, HOME / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
 
-REAL = os.environ.get("EFLEX_CAPTURES")
+SHARED = "three_batteries_fw4006.log"
+CAPTURES = os.environ.get("EFLEX_CAPTURES") and Path(os.environ["EFLEX_CAPTURES"])
 
 README_WORDS = 600
 
@@ -158,13 +161,20 @@ def test_the_rulers_that_a_page_shows_are_those_of_a_capture():
 
 @pytest.mark.parametrize(
     ("folder", "recording"),
-    [(HOME, "tests/captures/lost_frames.log"), (REAL, "three_batteries_fw4006.log")],
+    [
+        (HOME, "tests/captures/lost_frames.log"),
+        pytest.param(
+            *(CAPTURES, SHARED),
+            marks=pytest.mark.skipif(
+                not (CAPTURES and (CAPTURES / SHARED).exists()),
+                reason=f"EFLEX_CAPTURES names no folder with {SHARED}",
+            ),
+        ),
+    ],
     ids=["shipped", "real"],
 )
 def test_the_evidence_that_a_page_shows_is_what_the_command_prints(folder, recording):
     """If not, copy what it prints."""
-    if not folder:
-        pytest.skip("EFLEX_CAPTURES names no folder")
     printed = subprocess.run(
         [sys.executable, MAIN, "evidence", recording],
         cwd=folder,
@@ -175,6 +185,14 @@ def test_the_evidence_that_a_page_shows_is_what_the_command_prints(folder, recor
     ).stdout
     assert printed.startswith(f"{recording}: ")
     assert printed in blocks(DOCS / "evidence.md", "text")
+
+
+def test_the_claims_that_a_page_shows_are_those_of_planted_bytes():
+    """If not, copy what explore prints; the page breaks its lines."""
+    [shown] = [each for each in blocks(DOCS / "decoding.md", "text") if each.startswith("  1. ")]
+    printed = list(lines(*explored(planted(0, batteries=2))))
+    for claim in re.sub(r"\n {5}", " ", shown).splitlines():
+        assert claim in printed
 
 
 def test_what_cantools_prints_on_a_page_is_what_it_prints():
@@ -193,8 +211,8 @@ def test_what_cantools_prints_on_a_page_is_what_it_prints():
             check=True,
             timeout=60,
         )
-    lines = iter(printed.stdout.splitlines())
-    assert all(line in lines for line in shown.splitlines())
+    found = iter(printed.stdout.splitlines())
+    assert all(line in found for line in shown.splitlines())
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -6,49 +6,17 @@ import base64
 import gzip
 import json
 import signal
-import urllib.request
 from itertools import pairwise
 from urllib.error import HTTPError
 
 import pytest
 
 from eflexcan2mqtt.sinks.recorder.folder import recordings
-from tests.support.broker import free_port, wait_until
+from tests.support.broker import wait_until
+from tests.support.faults import seen
 from tests.support.program import LOG, reads, stop
 
 BANK = ("--input", "simulator:3", "--output", "web", "--speed", "60")
-
-
-@pytest.fixture
-def port():
-    return free_port()
-
-
-@pytest.fixture
-def ini(tmp_path, port):
-    """An INI with a page and a storage; a function that adds lines to it."""
-
-    def write(more="", recorder=""):
-        path = tmp_path / "test.ini"
-        path.write_text(
-            f"[storage]\ndirectory = {tmp_path}/kept\n[recorder]\n{recorder}\n"
-            f"[web]\nlisten = 127.0.0.1:{port}\n{more}"
-        )
-        return path
-
-    return write
-
-
-@pytest.fixture
-def asked(port):
-    """The bytes and the headers of an answer of the page."""
-
-    def asked(path, **headers):
-        request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.read(), answer.headers
-
-    return asked
 
 
 @pytest.fixture
@@ -94,7 +62,7 @@ def test_a_fault_is_recorded_from_two_minutes_before_it_on(start, run, ini, tmp_
     assert all(len(array) == 3 for array in arrays[1:-1])
 
 
-def test_a_signal_asks_for_a_recording_that_the_page_gives(start, ini, listed, asked, tmp_path):
+def test_a_signal_asks_for_a_recording_that_the_page_lists(start, ini, listed):
     process = start("-c", ini(), *BANK)
     reads(process.stderr, "serving the page")
     process.send_signal(signal.SIGUSR1)
@@ -121,31 +89,43 @@ def test_the_page_gives_a_recording_as_a_file(start, ini, listed, asked, tmp_pat
         assert status_of(asked, f"/recordings/{other}")[0] == 404
 
 
-def test_serial_numbers_only_leave_with_a_password(start, ini, listed, asked, tmp_path):
-    process = start("-c", ini(recorder="anonymize = no"), *BANK)
+def test_serial_numbers_only_leave_with_a_password(start, run, ini, listed, asked, tmp_path):
+    process = start("-c", ini("[recorder]\nanonymize = no\n"), *BANK)
     reads(process.stderr, "serving the page")
+    wait_until(lambda: batteries(asked("/batteries.json")), "the first array")
     process.send_signal(signal.SIGUSR1)
     [kept] = listed()["recordings"]
     assert kept["download"] is False
     code, text = status_of(asked, f"/recordings/{kept['name']}")
     assert code == 403
     assert "set [web] password_file" in text
+    sent = batteries(asked("/batteries.json"))
     stop(process)
     (tmp_path / "password").write_text("secret\n")
-    process = start("-c", ini("password_file = password\n", recorder="anonymize = no"), *BANK)
+    more = "password_file = password\n[recorder]\nanonymize = no\n"
+    process = start("-c", ini(more), *BANK)
     reads(process.stderr, "serving the page")
     assert status_of(asked, "/recordings")[0] == 401
     shown = {"Authorization": f"Basic {base64.b64encode(b'eflex:secret').decode()}"}
     [kept] = listed(**shown)["recordings"]
     assert kept["download"] is True
-    assert asked(f"/recordings/{kept['name']}", **shown)
+    content, _ = asked(f"/recordings/{kept['name']}", **shown)
+    (tmp_path / "given.log.gz").write_bytes(content)
+    done = run("--input", "given.log.gz", "--output", "json")
+    assert batteries(done.stdout.splitlines()) == sent
+
+
+def batteries(arrays):
+    """The serial numbers in the first of some arrays."""
+    return [each["battery_id"] for each in json.loads(arrays[0])]
 
 
 def test_without_a_recorder_a_signal_and_the_page_say_so(start, ini, asked, tmp_path):
-    process = start("-c", ini(recorder="max_mb = 0"), *BANK)
+    process = start("-c", ini("[recorder]\nmax_mb = 0\n"), *BANK)
     reads(process.stderr, "serving the page")
     process.send_signal(signal.SIGUSR1)
-    reads(process.stderr, "SIGUSR1: there is no recorder")
+    line = reads(process.stderr, "SIGUSR1: there is no recorder")
+    seen("SIGUSR1 asks for a recording, but there is no recorder", line)
     for path in ("/recordings", "/recordings/2026-11-29T031502-relay.log.gz"):
         code, text = status_of(asked, path)
         assert (code, text.partition(":")[0]) == (404, "there is no recorder")
@@ -161,6 +141,10 @@ def test_a_folder_that_cannot_be_read_is_no_end(start, ini, asked, tmp_path):
         assert (code, text) == (503, f"{tmp_path}/kept: Not a directory\n")
 
 
-def test_a_recording_from_a_file_is_not_recorded_again(run, ini, tmp_path):
-    assert run("-c", ini(), "--input", LOG, "--output", "json").returncode == 0
+def test_a_recording_from_a_file_is_not_recorded_again(start, ini, asked, tmp_path):
+    process = start("-c", ini(), "--input", LOG, "--output", "web")
+    reads(process.stderr, "serving the page")
+    wait_until(lambda: json.loads(asked("/batteries.json")[0]), "the last array of the file")
+    assert status_of(asked, "/recordings")[0] == 404
+    stop(process)
     assert not (tmp_path / "kept").exists()

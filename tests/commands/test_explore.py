@@ -8,22 +8,9 @@ import re
 import pytest
 
 from eflexcan2mqtt.commands.explore import explore
-from eflexcan2mqtt.protocol.blocks import burst
-from tests.support.bank import START, candump_line
-from tests.support.planted import PLANTED, planted, records
+from tests.support.bank import START
+from tests.support.planted import PLANTED, planted, records, write
 from tests.support.program import LOG
-
-
-def write(path, sent):
-    """Records as a recording by candump."""
-    path.write_text(
-        "".join(
-            candump_line((can_id, data, each.time + index * 0.0004))
-            for each in sent
-            for index, (can_id, data) in enumerate(burst(each.battery, each.status, each.cells))
-        )
-    )
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,6 @@ from random import Random
 
 import pytest
 
-from eflexcan2mqtt.explore.report import report
-from eflexcan2mqtt.explore.survey import Survey
 from tests.support.planted import (
     AFTER_RELAY,
     DELAY,
@@ -15,17 +13,10 @@ from tests.support.planted import (
     NOISE,
     PLANTED,
     bursts,
+    explored,
     planted,
     records,
 )
-
-
-def explored(found):
-    survey = Survey()
-    for record in found:
-        survey.add(record)
-    survey.end()
-    return survey, report(survey)
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -17,21 +17,13 @@ from eflexcan2mqtt.protocol.blocks import CYCLE_S
 from eflexcan2mqtt.protocol.fields import field
 from eflexcan2mqtt.protocol.values import Serial
 from tests.support.bank import START
-from tests.support.planted import HELD, NOISE, SHARED, records
+from tests.support.planted import HELD, NOISE, SHARED, explored, records
 
 FIRMWARE, BANK, SERIAL = (
     field(key).offset for key in ("software_version", "batteries_in_system", "battery_id")
 )
 FLAGS = field("charge_relay_status").offset
 LIMIT = field("charge_current_limit").offset
-
-
-def explored(found):
-    survey = Survey()
-    for record in found:
-        survey.add(record)
-    survey.end()
-    return survey, report(survey)
 
 
 def facts(found, title):

@@ -5,17 +5,20 @@ The same seed gives the same records.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from random import Random
 from struct import pack_into, unpack_from
 from typing import Literal
 
+from eflexcan2mqtt.explore.report import ExploreReport, report
+from eflexcan2mqtt.explore.survey import Survey
 from eflexcan2mqtt.protocol.assembler import Record
-from eflexcan2mqtt.protocol.blocks import CYCLE_S
+from eflexcan2mqtt.protocol.blocks import CYCLE_S, burst
 from eflexcan2mqtt.protocol.fields import field
 from eflexcan2mqtt.sources.simulated_bank import Bank
 
-from .bank import START
+from .bank import START, candump_line
 
 HALF_CURRENT, AFTER_RELAY, COUNTER, NOISE, WALK, HELD, SHARED = 60, 39, 62, 65, 70, 72, 18
 """Where they are in STATUS; the counter has two bytes, the last of a frame and the first of the
@@ -94,6 +97,27 @@ def bursts(seed: int, batteries: int, cycles: int, length: int, common: bool) ->
         pack_into(">H", status, field("charge_current_limit").offset, 300 + limit[cycle])
 
     return records(seed, batteries, cycles, change)
+
+
+def write(path: Path, sent: Iterable[Record]) -> Path:
+    """Records as a recording by candump; its path."""
+    path.write_text(
+        "".join(
+            candump_line((can_id, data, each.time + index * 0.0004))
+            for each in sent
+            for index, (can_id, data) in enumerate(burst(each.battery, each.status, each.cells))
+        )
+    )
+    return path
+
+
+def explored(found: Iterable[Record]) -> tuple[Survey, ExploreReport]:
+    """What is said of records."""
+    survey = Survey()
+    for record in found:
+        survey.add(record)
+    survey.end()
+    return survey, report(survey)
 
 
 def _openings(random: Random, cycles: int) -> set[int]:

@@ -108,6 +108,17 @@ def box_of(page, locator):
     return found[-1]
 
 
+def drawn(page, of="#history"):
+    """Wait for a chart."""
+    page.locator(f"{of} canvas").first.wait_for()
+
+
+def label(page):
+    """What the bank's chart of charge and power says to those who do not see it."""
+    chart = page.locator("#history").get_by_role("img", name="Charge and power")
+    return chart.get_attribute("aria-label")
+
+
 def battery(page, number):
     """The row of a battery."""
     return page.locator(f"#battery-{number}")

@@ -16,7 +16,9 @@ from tests.web.conftest import (
     barriers,
     battery,
     box_of,
+    drawn,
     fits,
+    label,
     looked_at,
     picture,
     until,
@@ -49,10 +51,6 @@ def served(shown, tmp_path):
     return served
 
 
-def drawn(page, of="#history"):
-    page.locator(f"{of} canvas").first.wait_for()
-
-
 def lines(where, name="Events, the latest first"):
     """A list as it is read."""
     return where.get_by_role("list", name=name).get_by_role("listitem").all_inner_texts()
@@ -63,10 +61,6 @@ def at(moment):
     then = datetime.fromtimestamp(moment)
     day = "" if then.date() == datetime.now().date() else f"{then.day} {then:%b}, "
     return f"{day}{then:%H:%M:%S}"
-
-
-def label(page):
-    return page.locator("#history").get_by_role("img").get_attribute("aria-label")
 
 
 def ink(page, colour):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eflexcan2mqtt.commands.explore import explore
-from tests.commands.test_explore import write
-from tests.support.planted import planted
+from tests.support.planted import planted, write
 from tests.web.conftest import PHONE, barriers, fits, looked_at, picture, until
 
 SMALLEST_PX = 12

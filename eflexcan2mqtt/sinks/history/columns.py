@@ -26,7 +26,7 @@ TABLES = (
     f"CREATE TABLE IF NOT EXISTS quarters ({_DEFINED}, PRIMARY KEY (battery, time)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS events (time INTEGER NOT NULL, battery INTEGER NOT NULL, "
     "kind TEXT NOT NULL, begin INTEGER NOT NULL, text TEXT NOT NULL, "
-    "PRIMARY KEY (time, battery, kind, text)) WITHOUT ROWID",
+    "PRIMARY KEY (time, battery, kind, begin, text)) WITHOUT ROWID",
 )
 
 # A minute may come twice: after a restart, after the clock was set back, from a recording.

@@ -76,8 +76,10 @@ def test_a_killed_process_loses_nothing_that_was_written(tmp_path):
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=False)
     with closing(History(tmp_path)) as history:
         assert len(rows(history)) == 150
-        history.write(minutes(NOON + 240, 1), [])
+        history.write(minutes(NOON + 240, 1), [EVENT, EVENT._replace(begin=0)])
         assert hours_of(history, "quarters") == [0, 1, 2]
+        with closing(sqlite3.connect(history.path)) as database:
+            assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
 def test_an_hour_that_is_over_becomes_four_quarters(history):

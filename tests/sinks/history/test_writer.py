@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import threading
-import time
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import pytest
 
 from eflexcan2mqtt.protocol.events import HistoryEvent
 from eflexcan2mqtt.sinks.history.allowance import Allowance
 from eflexcan2mqtt.sinks.history.store import FILE_NAME, KEEP_MINUTES, History
-from eflexcan2mqtt.sinks.history.writer import NOTHING, WRITE_S, Batch, Writer
-from tests.support.broker import LONGEST_WAIT_S, wait_until
+from eflexcan2mqtt.sinks.history.writer import NOTHING, Batch, Writer
+from tests.support.broker import wait_until
+from tests.support.disk_writer import running
 from tests.support.faults import seen
 from tests.support.history import NOON, is_open, minute, minutes
 from tests.support.small_disk import fill
@@ -23,18 +22,9 @@ EVENT = HistoryEvent(NOON * 60, 3, "relay", 1, "relays: charge open")
 HOUR = 60
 
 
-@contextmanager
-def writing(folder, max_mb=200.0, write_s=0.05, allowance=None, ran=time.monotonic):
+def writing(folder, max_mb=200.0, write_s=0.05, **options):
     """A writer with its thread."""
-    writer = Writer(folder, max_mb, write_s=write_s, allowance=allowance, ran=ran)
-    thread = threading.Thread(target=writer.run)
-    thread.start()
-    try:
-        yield writer
-    finally:
-        writer.queue.put(None)
-        thread.join(LONGEST_WAIT_S)
-        assert not thread.is_alive()
+    return running(Writer(folder, max_mb, write_s=write_s, **options))
 
 
 def stored(folder, table="minutes"):
@@ -67,16 +57,18 @@ def test_a_killed_process_loses_five_minutes_at_most(tmp_path, into_minute):
     """It started so many seconds into a minute; each is handed over when it is over."""
     ran = [1000.0 + into_minute]
     lost = []
-    with writing(tmp_path, write_s=WRITE_S, ran=lambda: ran[0]) as writer:
-        wait_until(lambda: is_open(tmp_path), "the file to be open")
+
+    def handed_over():
         for at in range(1, 14):
             ran[0] = 1000.0 + 60 * at + at % 2 / 10
             lost.append(at - len(stored(tmp_path)))
-            writer.queue.put(Batch([minute(NOON + at)], []))
-            wait_until(
-                lambda at=at: len(writer.pending.minutes) + len(stored(tmp_path)) == at,
-                "the minute",
-            )
+            yield Batch([minute(NOON + at)], [])
+        yield None
+
+    batches = handed_over()
+    writer = Writer(tmp_path, 200.0, ran=lambda: ran[0])
+    writer.queue.get = lambda **_: next(batches)  # when the writer asks, not a thread later
+    writer.run()
     assert max(lost) == 5
 
 

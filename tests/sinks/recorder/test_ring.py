@@ -79,7 +79,7 @@ def test_more_than_a_bus_can_carry_is_not_kept():
     assert MOST_FRAMES - 2 * len(batch) < len(frames(ring.since(0)[0])) <= MOST_FRAMES
 
 
-def test_two_minutes_of_14_batteries_need_less_than_3_mb():
+def test_two_minutes_of_14_batteries_need_less_than_700_kb():
     clock = Clock()
     ring = Ring(clock)
     for second in range(int(BEFORE_S)):

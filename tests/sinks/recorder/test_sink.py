@@ -26,10 +26,9 @@ from eflexcan2mqtt.sinks.recorder.sink import (
 from eflexcan2mqtt.sinks.recorder.writer import LEARNED, MOST_JOBS, RecordingsWriter
 from tests.support.bank import decoded, sent
 from tests.support.broker import wait_until
+from tests.support.faults import seen
 
 START = 1_780_315_200
-
-
 CLOSED = {
     **{"charge_relay_status": "Make", "discharge_relay_status": "Make"},
     "precharge_relay_status": "Break",
@@ -181,7 +180,8 @@ def test_a_disk_that_hangs_stops_nothing(tmp_path, caplog):
     caplog.clear()
     for _ in range(MOST_JOBS + 2):
         recorder.request()
-    assert caplog.messages == ["recorder: the disk does not answer; what comes now is lost"]
+    [told] = caplog.messages
+    seen("the disk with the recordings hangs", told)
 
 
 def test_the_end_of_a_recording_waits_until_the_disk_answers(tmp_path):
@@ -207,13 +207,19 @@ def test_a_disk_that_hangs_at_the_end_is_not_waited_for(tmp_path, caplog):
     fifo = tmp_path / "recorder.new"
     os.mkfifo(fifo)  # to write what was learned waits for a reader
     started(tmp_path, 200.0, lambda: 0.0, anonymize=True).close()
-    assert caplog.messages == ["recorder: stopped before all was written; the last of it is lost"]
+    [told] = caplog.messages
+    seen("the program is stopped while the disk hangs", told)
     os.close(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK))
 
 
-def test_a_folder_that_cannot_be_listed_has_no_last_recordings(tmp_path):
+def test_a_folder_that_cannot_be_listed_has_no_last_recordings(tmp_path, caplog):
+    """So the first one is tried, although it cannot be written either."""
     (tmp_path / "file").write_bytes(b"")
-    started(tmp_path / "file", 200.0, lambda: 0.0, anonymize=True).close()
+    recorder = started(tmp_path / "file", 200.0, lambda: 0.0, anonymize=True)
+    recorder.request()
+    recorder.close()
+    [lost] = [each for each in caplog.messages if "request" in each]
+    assert lost.endswith(": Not a directory; not recorded: requested by SIGUSR1")
 
 
 def test_a_bank_that_falls_silent_is_recorded(bank, tmp_path):

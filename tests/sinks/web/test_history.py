@@ -22,7 +22,7 @@ from eflexcan2mqtt.sinks.web.server import PageServer
 from tests.support.broker import free_port, wait_until
 from tests.support.history import NOON, minute, minutes
 
-from .test_web import ask, listens
+from .asking import ask, listens
 
 START = NOON * 60
 HOUR = f"from={START}&to={START + 3600}"

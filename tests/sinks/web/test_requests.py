@@ -22,7 +22,7 @@ from tests.support.broker import free_port, wait_until
 from tests.support.faults import seen
 from tests.support.program import reads, stop
 
-from .test_web import PATHS, ask, listens, serving, status_of
+from .asking import PATHS, ask, listens, serving, status_of
 
 OWN = socket.gethostname().lower()
 SHORT = OWN.partition(".")[0]
