@@ -10,21 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import daemon
+from .command_line import options
 from .command_line.arguments import parse
-from .command_line.options import (
-    Anonymize,
-    Check,
-    Command,
-    Convert,
-    Dbc,
-    Explore,
-    Forget,
-    Health,
-    ImportHistory,
-    Judge,
-    Run,
-    Version,
-)
 from .commands import Caveat, Finding
 from .process import pulse, streams
 from .process.stop import Stop, Stopped
@@ -59,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
                 status = _run(command, stop)
             except Stopped:
                 # A service that is stopped while it starts has not failed.
-                status = ENDED if isinstance(command, Run) else INTERRUPTED
+                status = ENDED if isinstance(command, options.Run) else INTERRUPTED
         except SystemExit as end:  # of argparse, which has printed what there is to say
             status = int(end.code or ENDED)
         if stop.requested:
@@ -98,16 +85,16 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _run(command: Command, stop: Stop) -> int:
+def _run(command: options.Command, stop: Stop) -> int:
     stop.install()
     match command:
-        case Run():
+        case options.Run():
             origin, config = _settings(command.config)
             config = _with_input(config, command.input)
             if command.fields:
                 config = replace(config, mqtt=replace(config.mqtt, fields=command.fields))
             return ENDED if daemon.run(command, origin, config, stop) else FAILED
-        case Check():
+        case options.Check():
             from .commands.check import check
 
             origin, config = _settings(command.config)
@@ -115,53 +102,51 @@ def _run(command: Command, stop: Stop) -> int:
                 config = _with_input(config, command.input)
                 findings = check(config, command.input, command.output, origin, command.end)
                 return _print(findings, marked=True)
-        case Forget() | Anonymize() | Convert() | ImportHistory() | Judge() | Explore() | Health():
-            with stop:
-                return _print(_findings(command))
-        case Dbc():
+        case options.Dbc():
             from .protocol.dbc import dbc
 
             sys.stdout.write(dbc())
             return ENDED
-        case Version():
+        case options.Version():
             from .commands.version import details, version
 
             for line in details() if command.verbose else [version()]:
                 sys.stdout.write(f"{line}\n")
             return ENDED
+        case _:
+            with stop:
+                return _print(_findings(command))
 
 
-def _findings(
-    command: Forget | Anonymize | Convert | ImportHistory | Judge | Explore | Health,
-) -> Iterator[Finding]:
+def _findings(command: options.Reporting) -> Iterator[Finding]:
     match command:
-        case Forget():
+        case options.Forget():
             from .commands.forget import SECTIONS, forget
 
             origin, config = _settings(command.config, SECTIONS)
             yield from forget(config, command.battery_id, origin.ini)
-        case Anonymize():
+        case options.Anonymize():
             from .commands.anonymize import anonymize
 
             yield anonymize(command.source, command.target)
-        case Convert():
+        case options.Convert():
             from .commands.convert import convert
 
             yield convert(command.source, command.target, command.seconds, command.end)
-        case ImportHistory():
+        case options.ImportHistory():
             from .commands.import_history import SECTIONS, import_history
 
             origin, config = _settings(command.config, SECTIONS)
             yield from import_history(config, command.recordings, command.end, origin.ini)
-        case Judge():
+        case options.Judge():
             from .commands.evidence import evidence
 
             yield from evidence(command.recordings, command.end, command.json)
-        case Explore():
+        case options.Explore():
             from .commands.explore import explore
 
             yield from explore(command.recordings, command.end, command.html)
-        case Health():
+        case options.Health():
             from .commands.health import health
 
             yield health(pulse.folder() or pulse.SERVICE_FOLDER)

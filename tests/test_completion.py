@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from eflexcan2mqtt.command_line.arguments import HELP
+from eflexcan2mqtt.command_line.parsers import HELP
 from eflexcan2mqtt.sinks import OUTPUTS
 
 COMPLETION = Path(__file__).parents[1] / "packaging" / "eflexcan2mqtt.bash"

@@ -85,7 +85,10 @@ class ImportHistory:
 
 @dataclass(frozen=True)
 class Judge:
-    """Count how well recordings agree with what is known of the fields; ``json``: for machines."""
+    """The command evidence: count how well recordings agree with what is known of the fields.
+
+    ``json``: for machines.
+    """
 
     recordings: tuple[str, ...]
     end: float | None
@@ -118,16 +121,7 @@ class Version:
     verbose: bool
 
 
-Command = (
-    Run
-    | Check
-    | Forget
-    | Anonymize
-    | Convert
-    | Dbc
-    | ImportHistory
-    | Judge
-    | Explore
-    | Health
-    | Version
-)
+Reporting = Forget | Anonymize | Convert | ImportHistory | Judge | Explore | Health
+"""What only says what it found or did."""
+
+Command = Run | Check | Dbc | Version | Reporting

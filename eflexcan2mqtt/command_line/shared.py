@@ -6,11 +6,8 @@ import argparse
 from pathlib import Path
 
 from ..sinks import MQTT, OUTPUTS
-from ..sources import BUS, DEFAULT_BATTERIES, SIMULATOR, WRITABLE, Input
+from ..sources import BUS, DEFAULT_BATTERIES, Input
 from . import texts
-
-SIMULATED_S = 60
-"""So much of the simulator is converted, unless the command line says more."""
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -57,38 +54,4 @@ def add_output(parser: argparse.ArgumentParser) -> None:
         choices=OUTPUTS,
         default=MQTT,
         help=" | ".join(f"{name}: {each.help}" for name, each in OUTPUTS.items()),
-    )
-
-
-def add_conversion(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "input",
-        metavar="IN",
-        type=texts.file,
-        help=f"{SIMULATOR}[:N] (N batteries, default {DEFAULT_BATTERIES}), or a recording in any "
-        "format that can be read",
-    )
-    parser.add_argument(
-        "target",
-        metavar="OUT",
-        type=Path,
-        help="a file that is not there yet; its name ends in "
-        f"{', '.join(WRITABLE[:-1])} or {WRITABLE[-1]}",
-    )
-    parser.add_argument(
-        "--seconds",
-        metavar="SECONDS",
-        type=texts.seconds,
-        help=f"how much of the simulator, 1 to {texts.LONGEST_S} (default: {SIMULATED_S})",
-    )
-    add_end(parser)
-
-
-def add_battery(parser: argparse.ArgumentParser, name: str) -> None:
-    parser.add_argument(
-        name,
-        metavar="BATTERY_ID",
-        type=texts.battery,
-        help="the serial number of a battery that has left for good, 'bank' for the bank as a "
-        "whole, or 'energy' for the counters of energy",
     )

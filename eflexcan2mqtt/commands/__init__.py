@@ -17,6 +17,14 @@ def unreadable(name: str, error: OSError) -> Finding:
     return Finding(False, f"{error.filename or name}: {error.strerror}")
 
 
+def left_out(name: str, count: int) -> str:
+    """So many readings of a recording did not count, as they are in another one."""
+    return (
+        f"{name}: left out {count} readings, for a recording before it has the same batteries at "
+        "the same times"
+    )
+
+
 class Caveat(Finding):
     """Good news, with a warning: it works, but there is something to know or to do."""
 

@@ -8,6 +8,9 @@ are colours.
 from __future__ import annotations
 
 import codecs
+import errno
+import gzip
+import io
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from itertools import count
@@ -17,7 +20,7 @@ from typing import NamedTuple
 from ..protocol.blocks import BATTERIES, PAYLOAD_BYTES, STATUS
 from ..protocol.fields import field
 from ..protocol.values import Serial
-from ..sources import beginning, formats
+from ..sources import formats
 from ..sources.lines import LONGEST
 from . import Finding
 from .new_file import new_file
@@ -26,7 +29,7 @@ _SERIAL = field("battery_id")
 _MARKER = f"{_SERIAL.marker:02X}"
 _OUR_IDS = {f"{STATUS.base_id + battery:03X}" for battery in BATTERIES}
 _DIGITS = 2 * PAYLOAD_BYTES
-_BOM = codecs.BOM_UTF8.decode("latin-1")
+_BOM = codecs.BOM_UTF8
 
 # How many bytes there are; with candump -8, {9} to {F} are 8, too.
 _LENGTH = r"(?:\[(?P<length>\d\d?)\]|\{[9A-F]\})"
@@ -70,7 +73,8 @@ def anonymize(source: Path, target: Path) -> Finding:
             return Finding(False, f"{source}: {problem}")
         numbers = _made_up(each for line in _lines(source) for each in _serials(line.text))
         kept = left_out = 0
-        with unfinished.open("x", encoding="latin-1", newline="\n") as file:
+        create = gzip.open if target.suffix.lower() == ".gz" else open
+        with create(unfinished, "xt", encoding="latin-1", newline="\n") as file:
             for line in _lines(source):
                 masked = _masked(line.text, numbers) if line.whole else None
                 if masked is None:
@@ -90,10 +94,6 @@ def _refusal(source: Path) -> str | None:
     """Why a recording cannot be anonymized; None if it can."""
     if source.exists() and not (source.is_file() or source.is_dir()):
         return "it has to be read twice; record into a file first"
-    with source.open("rb") as file:
-        start = file.read(LONGEST)
-    if problem := beginning.refusal(start):
-        return problem
     if formats.reader(source):
         return "only recordings by candump can be anonymized; record with 'candump -L'"
     return None
@@ -111,14 +111,20 @@ def _lines(source: Path) -> Iterator[_Line]:
 
     Each part begins with the end of the one before, as a serial number may be where it was cut.
     """
-    with source.open(encoding="latin-1") as file:
-        if file.read(len(_BOM)) != _BOM:
-            file.seek(0)
+    with source.open("rb") as file:
+        zipped = formats.unzipped(file)
+        content = io.BufferedReader(zipped) if zipped else file
+        if content.peek(len(_BOM)).startswith(_BOM):
+            content.read(len(_BOM))
+        lines = io.TextIOWrapper(content, "latin-1")
         before = ""
-        for part in iter(lambda: file.readline(LONGEST + 1), ""):
+        for part in iter(lambda: lines.readline(LONGEST + 1), ""):
             text = before + part.rstrip("\n")
             yield _Line(_COLOUR.sub("", text), not before and len(text) <= LONGEST)
             before = "" if part.endswith("\n") else text[-LONGEST:]
+        if zipped and zipped.damage:
+            problem = "the gzipped file is cut or damaged; 'zcat' gives what is before that"
+            raise OSError(errno.EINVAL, problem, str(source))
 
 
 def _serials(line: str) -> Iterator[str]:

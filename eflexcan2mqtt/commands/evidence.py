@@ -14,7 +14,7 @@ from ..process.progress import Progress
 from ..protocol.evidence.report import RecordingReport, Report, RuleReport, ShownException
 from ..protocol.evidence.tally import Tally
 from ..sources.recording import Recording, no_reading
-from . import Finding, unreadable
+from . import Finding, left_out, unreadable
 
 
 def evidence(names: Sequence[str], end: float | None, as_json: bool) -> Iterator[Finding]:
@@ -28,7 +28,7 @@ def evidence(names: Sequence[str], end: float | None, as_json: bool) -> Iterator
             recording = Recording(name, end)
             with Progress(recording):
                 counted = tally.add(name, recording)
-            if not counted["bursts"]:
+            if not (counted["bursts"] or counted["left_out"]):
                 raise no_reading(name, counted["frames"], counted["undecodable"])
         except OSError as error:
             yield unreadable(name, error)
@@ -38,11 +38,14 @@ def evidence(names: Sequence[str], end: float | None, as_json: bool) -> Iterator
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield from map(_recording, report["recordings"])
+    for each in report["recordings"]:
+        yield _recording(each)
+        if each["left_out"]:
+            yield left_out(each["recording"], each["left_out"])
     for rule in report["rules"]:
         yield _rule(rule)
-        for each in rule["exceptions"]:
-            yield from _exception(each)
+        for shown in rule["exceptions"]:
+            yield from _exception(shown)
 
 
 def _recording(report: RecordingReport) -> str:

@@ -1,1 +1,4 @@
-"""Records in, what the bytes that no field claims do out. Pure statistics: no I/O, no clock."""
+"""Records in, what the bytes that no field claims do out.
+
+Pure statistics, on protocol and the standard library alone: no files, no clock, no log.
+"""

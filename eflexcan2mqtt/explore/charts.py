@@ -23,7 +23,7 @@ def page_data(survey: Survey, report: ExploreReport) -> dict[str, Any]:
             {
                 "title": each.title,
                 "sentence": each.sentence,
-                "also": [f"or it {also(other)}" for other in each.related[1:]],
+                "notes": [f"or it {also(other)}" for other in each.related[1:]],
                 "warning": each.warning,
                 "chart": _claim_chart(survey, each),
             }
@@ -35,6 +35,7 @@ def page_data(survey: Survey, report: ExploreReport) -> dict[str, Any]:
                 "values": each.values,
                 "changes": each.changes,
                 "notes": list(notes(each)),
+                "warning": each.warning,
                 "related": [
                     {"name": name, "rows": [_row(other) for other in rows]}
                     for name, rows in _named(each)

@@ -60,6 +60,7 @@ class SurveyedBattery:
         self.known: list[int] = []
         self.unknown = b""
         self.counted = [0] * len(UNCLAIMED)  # so many readings of each byte are in the counts
+        self.cycle = -1  # the last one that it was in
         self.disturbed = 0  # so many cycles a change of firmware or bank may still have effects
 
 
@@ -83,7 +84,6 @@ class Survey:
         self.changes = SignedChanges()
         self.words = Words()
         self._cycle = 0
-        self._in_cycle: set[str] = set()
 
     def add(self, record: Record, recording: str = "") -> None:
         """Take one record, each battery's in the order of their times; and where it is from."""
@@ -95,10 +95,9 @@ class Survey:
         if Serial.is_made_up(serial):
             serial = f"{serial} {recording}"
         battery = self.batteries.get(serial) or self.batteries.setdefault(serial, SurveyedBattery())
-        if serial in self._in_cycle:
-            self._in_cycle.clear()
+        if battery.cycle == self._cycle:  # as protocol/cycle.py has it
             self._cycle += 1
-        self._in_cycle.add(serial)
+        battery.cycle = self._cycle
         known = known_values(record.status, record.cells)
         self._step(serial, battery, record.time, known, unclaimed_bytes(record))
         battery.series.add(record)

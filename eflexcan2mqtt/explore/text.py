@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ..protocol.unclaimed import UNCLAIMED
 from ..protocol.values import Serial
-from .report import MOST_RELATED, ByteFacts, ExploreReport, numbers, sentence
+from .report import MOST_RELATED, ByteFacts, ExploreReport, Relation, numbers, sentence
 from .survey import Survey
 from .verdict import CLAIM_P, Association
 
@@ -20,8 +20,7 @@ def lines(survey: Survey, report: ExploreReport) -> Iterator[str]:
     for place, each in enumerate(report.claims, 1):
         yield f"{place:3}. {each.title} {each.sentence}"
         yield from (f"     or it {also(other)}" for other in each.related[1:])
-        if each.warning:
-            yield f"     Warning: {each.warning}"
+        yield from _warned("     ", each)
     if not report.claims:
         yield f"  {NOTHING}"
     yield from ("", "Each byte and bit that no field claims, with the closest fields")
@@ -31,6 +30,7 @@ def lines(survey: Survey, report: ExploreReport) -> Iterator[str]:
         byte = UNCLAIMED[facts.place]
         yield f"  {facts.title:21} {byte.offset:6} {facts.changes:8}  {facts.values}"
         yield from (f"      {note}" for note in notes(facts))
+        yield from _warned("      ", facts)
 
 
 def also(each: Association) -> str:
@@ -50,7 +50,7 @@ def summary(survey: Survey) -> str:
 
 
 def notes(facts: ByteFacts) -> Iterator[str]:
-    """What there is to say of a byte besides its values."""
+    """What there is to say of a byte besides its values and its warning."""
     if facts.first:
         shown = [
             f"{_local(each.time)} battery {each.battery} {each.before:02X} to {each.now:02X}"
@@ -63,8 +63,11 @@ def notes(facts: ByteFacts) -> Iterator[str]:
     yield from (also(each) for each in claimed or facts.related[:1])
     if facts.constant:
         yield facts.constant
-    if facts.warning:
-        yield f"Warning: {facts.warning}"
+
+
+def _warned(indent: str, each: Relation | ByteFacts) -> Iterator[str]:
+    if each.warning:
+        yield f"{indent}Warning: {each.warning}"
 
 
 def _local(time: float) -> str:

@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from .facts import RELAYS
+from .fields import ALARM_LEVELS
 from .findings import BankFinding
 from .minutes import BANK_NUMBER
 from .reading import Reading
@@ -25,8 +26,7 @@ _SEEN_AT_ONCE = {"alarm_1", "alarm_2", "relay_open"}
 _State: TypeAlias = tuple[int, int, int, str, str]
 _CALM: _State = (0, 0, 0, "Make", "Make")
 _state: Callable[[Reading], _State] = itemgetter(
-    *("alarm_level_1", "alarm_level_2", "alarm_level_3"),
-    *("charge_relay_status", "discharge_relay_status"),
+    *ALARM_LEVELS, "charge_relay_status", "discharge_relay_status"
 )
 
 
@@ -41,6 +41,12 @@ class HistoryEvent(NamedTuple):
     kind: str
     begin: int
     text: str
+
+    @property
+    def sentence(self) -> str:
+        """In words: the text of an alarm or a relay says how it is now, that of a finding does not
+        change when it ends."""
+        return self.text if self.begin or self.kind in (ALARM, RELAY) else f"ended: {self.text}"
 
 
 def in_order(events: Iterable[HistoryEvent]) -> list[HistoryEvent]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import json
 import re
 from itertools import islice
@@ -58,6 +59,17 @@ def test_a_log_decodes_to_the_same_but_for_the_serial_numbers(run, tmp_path):
     for each in before:
         del each["battery_id"]
     assert after == before
+
+
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+def test_gzipped_recordings_are_read_and_written(tmp_path, mark):
+    plain = masked(tmp_path, LOG.read_text())[1]
+    zipped = tmp_path / "in.log.gz"
+    zipped.write_bytes(gzip.compress(mark + LOG.read_bytes()))
+    assert anonymize(zipped, tmp_path / "plain.log").good
+    assert (tmp_path / "plain.log").read_text() == plain
+    assert anonymize(zipped, tmp_path / "out.log.gz").good
+    assert gzip.decompress((tmp_path / "out.log.gz").read_bytes()).decode() == plain
 
 
 def test_every_other_line_stays_byte_for_byte(tmp_path):

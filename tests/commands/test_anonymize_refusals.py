@@ -46,9 +46,12 @@ def test_utf_16_is_refused(refused, encoding):
     seen("a recording is UTF-16 text", said)
 
 
-def test_a_gzipped_recording_is_refused(refused):
-    said = refused(gzip.compress(LOG.read_bytes()))
-    assert said == "in.log: this is gzipped; unpack it with 'gunzip' first\n"
+def test_a_cut_gzipped_recording_is_refused(refused):
+    said = refused(gzip.compress(LOG.read_bytes())[:-100], "in.log.gz")
+    assert said == (
+        "in.log.gz: the gzipped file is cut or damaged; 'zcat' gives what is before that\n"
+    )
+    seen("a gzipped recording that is cut is to be anonymized", said)
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,18 @@ def test_several_recordings_are_counted_together(told):
     assert (number["rule"], number["held"]) == ("battery_number is the number in the id", 12 + 4)
 
 
+def test_a_recording_that_is_given_twice_counts_once_and_that_is_said(told):
+    [found] = told(LOSSY, LOSSY)
+    first, second, notice, *_ = found.text.splitlines()
+    assert first.startswith(f"{LOSSY}: 214 frames, 10 complete bursts; batteries 1, 2, 3, 4; ")
+    assert second == f"{LOSSY}: 214 frames, 0 complete bursts; batteries none; software unknown"
+    assert notice == (
+        f"{LOSSY}: left out 10 readings, for a recording before it has the same batteries at the "
+        "same times"
+    )
+    assert "        12/12  battery_number is the number in the id" in found.text.splitlines()
+
+
 def test_a_recording_that_cannot_be_read_does_not_stop_the_others(told, tmp_path):
     missing = tmp_path / "missing.log"
     bad, found = told(missing, LOSSY)

@@ -109,6 +109,9 @@ def test_a_constant_of_each_firmware_in_the_same_batteries_has_no_warning_but_it
     assert seen.constant == "constant of each firmware: 07 with 4004, 09 with 4006"
     assert seen.warning.startswith("2 of 2 changes came within a minute of a change of firmware")
     assert any(line.endswith("may be the cause instead") for line in lines(survey, found))
+    (byte,) = (each for each in page_data(survey, found)["bytes"] if each["title"] == seen.title)
+    assert byte["warning"] == seen.warning
+    assert not [note for note in byte["notes"] if seen.warning in note]
 
 
 def test_batteries_of_two_recordings_with_the_same_made_up_serial_number_are_two():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eflexcan2mqtt.protocol.events import MOST_EVENTS, Events
+from eflexcan2mqtt.protocol.events import MOST_EVENTS, Events, HistoryEvent
 from eflexcan2mqtt.protocol.findings import BankFinding
 from tests.support.bank import FULL
 
@@ -72,6 +72,12 @@ def test_a_finding_begins_when_it_began_and_ends_when_it_is_gone():
         (START - 60, 0, "attention", 1, "Batteries 1 and 2 are apart"),
         (START + 30, 0, "attention", 0, "Batteries 1 and 2 are apart"),
     ]
+
+
+def test_a_sentence_says_of_a_finding_that_it_has_ended_and_of_a_relay_how_it_is():
+    relay, found = (HistoryEvent(START, 3, kind, 0, "text") for kind in ("relay", "missing"))
+    assert [relay.sentence, found.sentence] == ["text", "ended: text"]
+    assert found._replace(begin=1).sentence == "text"
 
 
 def test_a_finding_without_a_time_begins_now():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator
 
-from eflexcan2mqtt.command_line.arguments import HELP, PROGRAM, parser
+from eflexcan2mqtt.command_line.parsers import HELP, PROGRAM, parser
 from eflexcan2mqtt.protocol.bank import BANK
 from eflexcan2mqtt.protocol.energy import ENERGY
 from eflexcan2mqtt.sources import BUS, SIMULATOR

@@ -13,7 +13,7 @@ from itertools import cycle
 
 from eflexcan2mqtt import __version__
 from eflexcan2mqtt.cli import EXIT_STATUSES
-from eflexcan2mqtt.command_line.arguments import HELP, PROGRAM, parser
+from eflexcan2mqtt.command_line.parsers import HELP, PROGRAM, parser
 from eflexcan2mqtt.settings.describe import default, meaning
 from eflexcan2mqtt.settings.environment import PREFIX
 from eflexcan2mqtt.settings.schema import SECTIONS, settings

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from eflexcan2mqtt.commands.explore import explore
@@ -52,4 +54,6 @@ def test_a_chart_says_what_is_under_the_pointer(page):
     chart.scroll_into_view_if_needed()
     until(page, lambda: chart.locator("canvas").count())
     chart.locator(".u-over").hover()
-    until(page, lambda: chart.locator(".read").inner_text())
+    read = chart.locator(".read")
+    until(page, read.inner_text)
+    assert re.match(r"1[78] May 2024, \d\d:\d\d:\d\d  \d", read.inner_text())

@@ -1,1 +1,1 @@
-"""How well the field table is known: rules that recordings keep or break, and their count."""
+"""How well the field table is known: rules that recordings keep or break, and their counts."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from ..blocks import STATUS, Block
 from ..fields import CHARGE_LIMITED_AT, PROBES_APART_BIT, field
+from ..unclaimed import UNCLAIMED
 from .rule import Burst
 
 Check = Callable[[Burst], bool | None]
@@ -16,6 +17,10 @@ Numbered = dict[int, int]
 """Cells in mV, or fitted probes in °C, by their number."""
 
 FULL_SOC = 98
+
+_RELAYS_AT = STATUS, field("charge_relay_status").offset
+_NO_RELAYS = next(each.mask for each in UNCLAIMED if (each.block, each.offset) == _RELAYS_AT)
+"""The bits beside those of the three relays."""
 
 
 def tenths(value: float) -> int:
@@ -140,6 +145,5 @@ def has_month(burst: Burst) -> bool | None:
     return None if month == "00" else "01" <= month <= "12"
 
 
-def whole_relay_byte(burst: Burst) -> bool:
-    relays = field("charge_relay_status").offset
-    return not burst.record.status[relays] & ~0x0B
+def has_relays_alone(burst: Burst) -> bool:
+    return not burst.record.status[_RELAYS_AT[1]] & _NO_RELAYS

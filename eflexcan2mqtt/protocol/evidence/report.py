@@ -34,12 +34,14 @@ class RuleReport(TypedDict):
 
 
 class RecordingReport(TypedDict):
-    """What was judged of a recording; ``undecodable`` bursts were not."""
+    """What was judged of a recording; not the ``undecodable`` bursts, nor those ``left_out`` as an
+    earlier recording has them, too."""
 
     recording: str
     frames: int
     bursts: int
     undecodable: int
+    left_out: int
     batteries: list[int]
     software: list[int]
 

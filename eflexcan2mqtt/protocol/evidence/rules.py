@@ -34,6 +34,19 @@ def _unclaimed(first: int, last: int, *allowed: int, block: Block = STATUS) -> R
     return Rule(sentence, (), BURST, check, offsets=offsets, block=block)
 
 
+def _one_value(at: int) -> Rule:
+    check = sequences.same_from_all(lambda burst: burst.record.status[at])
+    return Rule(
+        f"byte {at} of STATUS is the same from all", (), CYCLE, check, offsets=range(at, at + 1)
+    )
+
+
+def _constant(first: int, last: int) -> Rule:
+    offsets = range(first, last + 1)
+    sentence = f"bytes {first} to {last} of STATUS never change in one battery"
+    return Rule(sentence, (), BURSTS, sequences.keeps_bytes(offsets), offsets=offsets)
+
+
 # fmt: off
 RULES: tuple[Rule, ...] = (
     Rule("battery_number is the number in the id", ("battery_number",), FRAMES, sequences.has_number_of_id),
@@ -79,7 +92,7 @@ RULES: tuple[Rule, ...] = (
     Rule("byte 61 of STATUS is 01 exactly where charge_current_limit is 30.0 A, else 00", ("charge_current_limit",), BURST, checks.limited, offsets=range(CHARGE_LIMITED_AT, CHARGE_LIMITED_AT + 1)),
     _always("discharge_current_limit is 60.0 A", "discharge_current_limit", 60.0),
     _always("state_of_health is 100 %", "state_of_health", 100),
-    Rule("the relay byte has no bits but 0, 1 and 3", ("charge_relay_status", "discharge_relay_status", "precharge_relay_status"), BURST, checks.whole_relay_byte),
+    Rule("the relay byte has no bits but 0, 1 and 3", ("charge_relay_status", "discharge_relay_status", "precharge_relay_status"), BURST, checks.has_relays_alone),
     Rule("the charge or the discharge relay is open where alarm_level_1 is not 0", ("alarm_level_1", "alarm_bits_1", "alarm_status", "charge_relay_status", "discharge_relay_status"), BURST, checks.opens_relay),
     Rule("alarm_level_2 has bit 12 exactly where probes are 8 °C or more apart", ("alarm_level_2", "alarm_bits_2"), BURST, checks.probes_apart("alarm_level_2", 8), _TEMPS),
     Rule("alarm_level_3 has bit 12 exactly where probes are 5 °C or more apart", ("alarm_level_3", "alarm_bits_3"), BURST, checks.probes_apart("alarm_level_3", 5), _TEMPS),
@@ -89,9 +102,9 @@ RULES: tuple[Rule, ...] = (
     _unclaimed(18, 18, 0),
     _unclaimed(19, 19, 1, 2),
     _unclaimed(20, 20, 0x2A, 0x2E),
-    Rule("byte 20 of STATUS is the same from all", (), CYCLE, sequences.same_from_all(lambda burst: burst.record.status[20]), offsets=range(20, 21)),
+    _one_value(20),
     _unclaimed(39, 39, 0),
-    Rule("bytes 56 to 59 of STATUS never change in one battery", (), BURSTS, sequences.keeps_constant, offsets=range(56, 60)),
+    _constant(56, 59),
     _unclaimed(60, 60, 0),
     _unclaimed(62, 62, 1),
     _unclaimed(63, 67, 0),

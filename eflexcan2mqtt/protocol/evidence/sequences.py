@@ -30,10 +30,13 @@ def keeps_serial(before: Burst, burst: Burst) -> bool:
     return _same_battery(before, burst)
 
 
-def keeps_constant(before: Burst, burst: Burst) -> bool | None:
-    if not _same_battery(before, burst):
-        return None
-    return before.record.status[56:60] == burst.record.status[56:60]
+def keeps_bytes(offsets: range) -> Callable[[Burst, Burst], bool | None]:
+    def check(before: Burst, burst: Burst) -> bool | None:
+        if not _same_battery(before, burst):
+            return None
+        return all(before.record.status[at] == burst.record.status[at] for at in offsets)
+
+    return check
 
 
 def never_falls(before: Burst, burst: Burst) -> bool | None:

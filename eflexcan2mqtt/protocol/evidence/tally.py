@@ -5,33 +5,42 @@ It keeps the last burst of each battery and one cycle: its memory does not grow 
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from ..assembler import Assembler, Record, Start
 from ..blocks import BLOCKS, NUMBER_MASK, OUR_IDS, Event, Frame, Silence
 from ..decode import DecodeError, decode
+from ..overlap import Overlap
 from .report import Count, RecordingReport, Report, places_of
 from .rule import MOST_BETWEEN_S, Burst, Over, Round
 from .rules import RULES
 
+MOST_WAITING = 100
+"""So many frames of a battery wait at most for the end of their burst."""
+
+_Case: TypeAlias = tuple[Frame | None, Frame]
+
 
 class Tally:
-    """Counts over any number of recordings."""
+    """Counts over any number of recordings; what two of them have in common counts once."""
 
     def __init__(self) -> None:
         self._recordings: list[RecordingReport] = []
         self._counts = [Count(rule, places_of(rule)) for rule in RULES]
+        self._overlap = Overlap()
 
     def add(self, name: str, events: Iterable[Event]) -> RecordingReport:
         """Judge a recording.
 
         Raises what ``events`` raises; what came before that is counted.
         """
-        recorded = _Recorded(name, self._counts)
+        recorded = _Recorded(name, self._counts, self._overlap)
         try:
             recorded.run(events)
         finally:
+            self._overlap.end()
             self._recordings.append(recorded.report())
         return self._recordings[-1]
 
@@ -44,15 +53,17 @@ class Tally:
 class _Recorded:
     """The judging of one recording; no burst is compared with one of another recording."""
 
-    def __init__(self, name: str, counts: Iterable[Count]) -> None:
+    def __init__(self, name: str, counts: Iterable[Count], overlap: Overlap) -> None:
         self._name = name
+        self._overlap = overlap
         self._over: dict[Over, list[Count]] = {over: [] for over in Over}
         for each in counts:
             self._over[each.rule.over].append(each)
         self._places = 0  # frames so far
         self._newest: dict[int, Frame] = {}  # by id
         self._kept: dict[tuple[int, int], tuple[int, Frame]] = {}  # by id and marker: its place
-        self._bursts = self._undecodable = 0
+        self._waiting: defaultdict[int, deque[_Case]] = defaultdict(deque)  # by number
+        self._bursts = self._undecodable = self._left_out = 0
         self._before: dict[int, Burst] = {}  # by number
         self._software: set[int] = set()
         self._cycle: dict[int, Burst] = {}  # by number
@@ -71,6 +82,9 @@ class _Recorded:
                 case _:  # silence
                     self._wrap(all_heard=False)
         self._wrap(all_heard=False)
+        if not self._left_out:
+            for cases in self._waiting.values():
+                self._judge_frames(cases)
 
     def report(self) -> RecordingReport:
         return {
@@ -78,12 +92,13 @@ class _Recorded:
             "frames": self._places,
             "bursts": self._bursts,
             "undecodable": self._undecodable,
+            "left_out": self._left_out,
             "batteries": sorted(self._before),
             "software": sorted(self._software),
         }
 
     def _listen(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Judge each frame, and keep it until the next one with its id and marker."""
+        """Keep each frame until the next one with its id and marker."""
         for event in events:
             if event is not Silence.SECOND and event[0] in OUR_IDS:
                 self._hear(event)
@@ -94,7 +109,11 @@ class _Recorded:
         before = self._newest.get(can_id)
         if before is not None and before[1] == data:
             return  # it came twice, as a frame does whose acknowledgement was lost
-        self._judge(Over.FRAMES, (before, frame), [frame] if before is None else [before, frame])
+        # Only a whole burst shows whether an earlier recording has it.
+        waiting = self._waiting[can_id & NUMBER_MASK]
+        waiting.append((before, frame))
+        if len(waiting) > MOST_WAITING:
+            self._judge_frames([waiting.popleft()])
         self._newest[can_id] = frame
         self._kept[can_id, data[0]] = self._places, frame
         self._places += 1
@@ -110,13 +129,23 @@ class _Recorded:
             self._since = time
         self._begun.add(battery)
 
+    def _judge_frames(self, cases: Iterable[_Case]) -> None:
+        for before, frame in cases:
+            shown = [frame] if before is None else [before, frame]
+            self._judge(Over.FRAMES, (before, frame), shown)
+
     def _add(self, record: Record) -> None:
+        number = record.battery
+        cases = self._waiting.pop(number, ())
+        if self._overlap.has(record):
+            self._left_out += 1
+            return
+        self._judge_frames(cases)
         try:
             reading: Mapping[str, Any] = cast(Mapping[str, Any], decode(record))
         except DecodeError:
             self._undecodable += 1
             return
-        number = record.battery
         sent = [
             self._kept[block.base_id + number, marker]
             for block in BLOCKS

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 REQUEST_S = 5.0
 """A request must be sent and answered in this time; a stream of events may last."""
 
-QUESTION_S = 1.0
+QUESTION_S = 2.0
 """So long a question about the past waits for others."""
 
 TICK_S = 1.0
@@ -93,7 +93,6 @@ class Answer(BaseHTTPRequestHandler):
             self._send(HTTPStatus.UNAUTHORIZED, PLAIN, "needs the password\n", challenge)
             return
         board = self.server.board
-        locked = password.asked
         path, _, query = self.path.partition("?")
         if path == "/":
             self._send(HTTPStatus.OK, "text/html; charset=utf-8", self.server.page)
@@ -114,11 +113,11 @@ class Answer(BaseHTTPRequestHandler):
         elif path == "/recordings":
             from . import recordings  # imported once they are asked for
 
-            self._ask(lambda: recordings.listed(self.server.recorder, has_password=locked))
+            self._ask(lambda: recordings.listed(self.server.recorder, password.locked))
         elif name := _RECORDING.fullmatch(path):
             from . import recordings
 
-            self._ask(lambda: recordings.file(self.server.recorder, name[1], has_password=locked))
+            self._ask(lambda: recordings.file(self.server.recorder, name[1], password.locked))
         elif path == "/events":
             self._stream(board)
         else:

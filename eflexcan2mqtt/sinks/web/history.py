@@ -150,7 +150,12 @@ def _to_json(question: Question, found: PastAnswer) -> dict[str, Any]:
             "out_kwh": round(sum(each["energy_out"] for each in found.points), 3),
         },
         "events": [
-            {**each._asdict(), "battery": each.battery or None, "begin": bool(each.begin)}
+            {
+                **each._asdict(),
+                "battery": each.battery or None,
+                "begin": bool(each.begin),
+                "text": each.sentence,
+            }
             for each in found.events
         ],
         "events_left_out": found.events_left_out,

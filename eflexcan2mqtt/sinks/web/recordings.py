@@ -24,9 +24,9 @@ NOT_OPENLY = (
 Found = tuple[HTTPStatus, str, str | bytes, Mapping[str, str]]
 
 
-def listed(recorder: Recorder | None, *, has_password: bool) -> Found:
+def listed(recorder: Recorder | None, locked: bool) -> Found:
     """All recordings, the newest first, the bytes that trigger none, and the alarm bits that were
-    ever set."""
+    ever set; ``locked``: whether the page asks for a password."""
     if recorder is None:
         return HTTPStatus.NOT_FOUND, PLAIN, NO_RECORDER, {}
     try:
@@ -40,7 +40,7 @@ def listed(recorder: Recorder | None, *, has_password: bool) -> Found:
             "kind": each.kind,
             "why": each.why,
             "bytes": each.size,
-            "download": has_password or not each.has_serials,
+            "download": locked or not each.has_serials,
         }
         for each in reversed(found)
     ]
@@ -52,7 +52,7 @@ def listed(recorder: Recorder | None, *, has_password: bool) -> Found:
     return HTTPStatus.OK, JSON, json.dumps(shown), {}
 
 
-def file(recorder: Recorder | None, name: str, *, has_password: bool) -> Found:
+def file(recorder: Recorder | None, name: str, locked: bool) -> Found:
     """One of them."""
     if recorder is None:
         return HTTPStatus.NOT_FOUND, PLAIN, NO_RECORDER, {}
@@ -61,7 +61,7 @@ def file(recorder: Recorder | None, name: str, *, has_password: bool) -> Found:
         named = {each.name: each for each in recordings(recorder.folder)}
         if name not in named:
             return HTTPStatus.NOT_FOUND, PLAIN, "no such recording; it may have given way\n", {}
-        if named[name].has_serials and not has_password:
+        if named[name].has_serials and not locked:
             return HTTPStatus.FORBIDDEN, PLAIN, NOT_OPENLY, {}
         content = (recorder.folder / name).read_bytes()
     except OSError as error:

@@ -36,11 +36,11 @@ class Password:
     CHALLENGE = 'Basic realm="eflexcan2mqtt", charset="UTF-8"'
 
     def __init__(self, username: str = "", password: str = "") -> None:
-        self.asked = bool(password)
+        self.locked = bool(password)
         self._expected = base64.b64encode(f"{username}:{password}".encode())
 
     def allow(self, authorization: str) -> bool:
         """Whether an Authorization header, or an empty text, shows the password."""
         scheme, _, shown = authorization.partition(" ")
         same = hmac.compare_digest(shown.strip().encode(), self._expected)
-        return not self.asked or (same and scheme.lower() == "basic")
+        return not self.locked or (same and scheme.lower() == "basic")

@@ -49,6 +49,7 @@ def test_a_report_says_what_was_judged():
         "frames": 162,
         "bursts": 9,
         "undecodable": 0,
+        "left_out": 0,
         "batteries": [1, 2, 3],
         "software": [4006],
     }
@@ -56,7 +57,7 @@ def test_a_report_says_what_was_judged():
 
 def test_recordings_are_counted_together_and_compared_alone():
     """Made-up serial numbers of two recordings may be the same."""
-    other = recorded(everywhere={"status": {57: 9}})
+    other = moved(recorded(everywhere={"status": {57: 9}}), 60)
     found = counts(judged(recorded(), other))
     assert found[SUM] == (18, 18)
     assert found[CONSTANT] == (12, 12)
@@ -70,8 +71,33 @@ def test_only_the_first_three_exceptions_are_shown_and_all_are_counted():
     assert [len(each["frames"]) for each in found["exceptions"]] == [1, 1, 1]
 
 
+def test_what_two_recordings_have_in_common_counts_once():
+    """Also frames, of which the last ones here are no burst."""
+    frames = recorded(cycles=5)
+    cut = frames[:-5]
+    once, twice = judged(cut), judged(cut, cut)
+    assert counts(twice) == counts(once)
+    assert [each["left_out"] for each in twice["recordings"]] == [0, 14]
+    first, second = frames[: 3 * 54], frames[2 * 54 :]
+    report = judged(first, second)
+    assert counts(report)[SUM] == (15, 15)
+    assert counts(report)[NUMBER] == (15, 15)
+    assert [(each["bursts"], each["left_out"]) for each in report["recordings"]] == [(9, 0), (6, 3)]
+
+
+def test_other_batteries_at_the_same_time_are_not_left_out():
+    other = recorded(everywhere={"battery_id": "2211005E0001"})
+    assert counts(judged(recorded(), other))[SUM] == (18, 18)
+
+
+def test_frames_that_are_no_burst_count():
+    """As of a battery of which STATUS alone is recorded, however long that takes."""
+    frames = [each for each in recorded(cycles=20) if each[0] == 0x101]
+    assert counts(judged(frames))[NUMBER] == (20, 20)
+
+
 def test_an_exception_names_its_recording():
-    report = judged(recorded(), recorded(here={"state_of_health": 99}, at=(0, 2)))
+    report = judged(recorded(), moved(recorded(here={"state_of_health": 99}, at=(0, 2)), 60))
     [found] = [each for each in report["rules"] if each["rule"] == "state_of_health is 100 %"]
     assert [each["recording"] for each in found["exceptions"]] == ["2.log"]
 

@@ -74,7 +74,7 @@ def test_an_answer_has_columns_with_gaps(history, port):
         },
         {
             **{"time": START + 62, "battery": None, "kind": "attention", "begin": False},
-            "text": "The broker is away",
+            "text": "ended: The broker is away",
         },
     ]
     assert found["events_left_out"] == 0

@@ -15,7 +15,6 @@ async function ask(query) {
   throw Error(text.trim().replace(/^\w/, letter => letter.toUpperCase()));
 }
 
-const colour = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name);
 const between = (low, high, digits, unit) => `${number(low, digits)} to ${number(high, digits, unit)}`;
 
 // A plot: its rows of the answer, how they look, and how a value reads.
@@ -61,17 +60,6 @@ function padded(low, high, least) {
   if (low === null || low === undefined) return [0, 1];
   const room = Math.max((high - low) * 0.08, least / 2);
   return [low && low - room, high && high + room];
-}
-
-// Hours within a day, days beyond; the first of a row, and each midnight, has the date.
-function ticks(u, splits, axis, space, step) {
-  const date = {day: "numeric", month: "short"}, long = {month: "short", year: "numeric"};
-  return splits.map(each => {
-    const then = moment(each);
-    if (step >= 27 * 86400) return then.toLocaleDateString("en-GB", long);
-    const midnight = then.getHours() === 0 && then.getMinutes() === 0;
-    return step >= 86400 || midnight ? then.toLocaleDateString("en-GB", date) : then.toLocaleTimeString("en-GB", HOUR);
-  });
 }
 
 class Charts {
@@ -158,8 +146,7 @@ class Charts {
   }
 
   make(each, rows) {
-    const {plot} = each, line = () => colour("line"), text = () => colour("dim"), font = "12px system-ui, sans-serif";
-    const grid = {stroke: line, width: 1}, axis = {stroke: text, font, grid, ticks: {show: false}};
+    const {plot} = each;
     each.chart = new uPlot({
       ...this.size(each), padding: [10, plot.axes.length > 1 ? 0 : 14, 0, 0],
       legend: {show: false},
@@ -170,8 +157,8 @@ class Charts {
         fill: area ? () => colour(name + "-soft") : undefined,
       }))],
       bands: (plot.bands || []).map(series => ({series, fill: () => colour("power-soft")})),
-      axes: [{...axis, values: ticks, space: 64, size: 28}, ...plot.axes.map(([scale, unit, digits], place) => ({
-        ...axis, scale, side: place ? 1 : 3, grid: {...grid, show: !place}, size: place ? 40 : 46, space: 36,
+      axes: [TIMES, ...plot.axes.map(([scale, unit, digits], place) => ({
+        ...axis(place), scale, size: place ? 40 : 46,
         values: (u, splits) => splits.map(value => number(value, digits && this.digits)),
       }))],
       hooks: {

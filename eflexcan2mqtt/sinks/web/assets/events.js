@@ -22,11 +22,7 @@ class Events {
     this.fold.show(lines, events.length + more);
   }
 
-  // The text of an alarm or a relay says how it is now, that of a finding stays the same when it ends.
-  words({time, battery, kind, begin, text}) {
-    const over = begin || kind === "alarm" || kind === "relay" ? "" : "ended: ";
-    return `${second(time)} ${this.bank && battery ? `battery ${battery}: ` : ""}${over}${text}`;
-  }
+  words({time, battery, text}) { return `${second(time)} ${this.bank && battery ? `battery ${battery}: ` : ""}${text}`; }
 
   // What is at the cursor, in few lines.
   near(u) {
