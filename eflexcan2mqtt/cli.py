@@ -26,12 +26,12 @@ log = logging.getLogger(__name__)
 ENDED, FAILED, BAD_USAGE, BAD_CONFIG, INTERRUPTED = 0, 1, 2, 78, 130
 
 EXIT_STATUSES = {
-    ENDED: "ended well, or was stopped",
+    ENDED: "ended well, or run was stopped",
     FAILED: "failed while running, or a check found something wrong",
     BAD_USAGE: "wrong command line",
     BAD_CONFIG: "the INI is wrong, or what it asks for can never work; systemd does not start "
     "the program again",
-    INTERRUPTED: "a command, other than run, was stopped before it was done",
+    INTERRUPTED: "another command was stopped before it was done",
 }
 
 

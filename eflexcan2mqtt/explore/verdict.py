@@ -106,6 +106,7 @@ class _Judge:
             log_p = (log1p(half) - half + log(self._compared)) / log(10)
         row, paired = rows[best], changes.paired[best]
         table = row.tables[at]
+        entropy = _entropy((row.rose, row.fell, paired - row.rose - row.fell))
         return Association(
             signal=signal,
             known=KNOWN[at],
@@ -113,8 +114,9 @@ class _Judge:
             same_way=table.rise_rise + table.fall_fall >= table.rise_fall + table.fall_rise,
             together=sum(table),
             changes=row.rose + row.fell,
-            information=near[best] / 2 / paired / log(2) if paired else 0.0,
-            entropy=_entropy((row.rose, row.fell, paired - row.rose - row.fell)),
+            # How often the known number changed in these pairs is estimated.
+            information=min(near[best] / 2 / paired / log(2), entropy) if paired else 0.0,
+            entropy=entropy,
             log_p=min(0.0, log_p),
         )
 

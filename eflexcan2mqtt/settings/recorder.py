@@ -12,7 +12,8 @@ from .storage import StorageSettings
 
 @dataclass(frozen=True)
 class RecorderSettings:
-    """Recordings of what was unusual, such as an alarm: two minutes before it, one behind it."""
+    """Recordings of what was unusual, such as an alarm, from two minutes before it to one minute
+    after it."""
 
     max_mb: float = setting(
         200.0,

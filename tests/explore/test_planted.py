@@ -32,6 +32,8 @@ def test_what_was_planted_is_claimed_and_nothing_of_the_noise(seed):
     assert counter.sentence.startswith(
         f"is a 16-bit counter, {order}-endian: it rises by 1 with each reading, "
     )
+    for facts in found.bytes:
+        assert all(0 <= each.information <= each.entropy for each in facts.related)
 
 
 def test_a_bank_with_noise_alone_gives_no_claim():
