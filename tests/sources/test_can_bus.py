@@ -10,17 +10,20 @@ import time
 
 import can
 import pytest
+from can.interfaces.virtual import VirtualBus
 
-from eflexcan2mqtt.protocol.blocks import OUR_IDS, Silence
+from eflexcan2mqtt.protocol.blocks import CYCLE_S, OUR_IDS, Silence
 from eflexcan2mqtt.settings.schema import Can
 from eflexcan2mqtt.sources.can_bus import CanBus
 from eflexcan2mqtt.sources.messages import is_ours, reason
 from eflexcan2mqtt.sources.opening import ImpossibleError
+from eflexcan2mqtt.sources.reader import WAITED_S, Damage, Reader
 from tests.support.adapters import SerialAdapter
-from tests.support.bank import sent
+from tests.support.bank import FRAMES_PER_BURST, sent
 from tests.support.broker import wait_until
 
 FRAME = sent(1)[0]
+FIRST = FRAME[0], FRAME[1][0]
 
 
 @pytest.fixture
@@ -245,6 +248,51 @@ def test_files_and_variables_of_python_can_are_ignored(monkeypatch, tmp_path, ch
     sends(*(message(*frame[:2]) for frame in sent(1)))
     assert len([first_of(source) for _ in range(18)]) == 18
     source.close()
+
+
+class BusyBus(VirtualBus):
+    """As on a computer that has much else to do: soon each message takes its time."""
+
+    def recv(self, timeout=None):
+        found = super().recv(timeout)
+        self.count = getattr(self, "count", 0) + 1
+        time.sleep(2 * WAITED_S if found and self.count > FRAMES_PER_BURST else 0)
+        return found
+
+
+def halted(bus, peer):
+    """How late the bursts of one battery are said to have come: one was read, and five are read
+    at once after a halt."""
+    batches = Reader(bus, Damage("x")).batches()
+
+    def burst():
+        for frame in sent(1):
+            peer.send(message(*frame[:2]))
+        return time.time()
+
+    def came(count):
+        times = []
+        while len(times) < count:
+            times += [at for can_id, data, at in next(batches) if (can_id, data[0]) == FIRST]
+        return times
+
+    begun = burst()
+    found = came(1)
+    while next(batches):
+        pass
+    for cycle in range(1, 6):
+        time.sleep(max(begun + cycle * CYCLE_S - time.time(), 0))
+        burst()
+    found += came(5)
+    batches.close()
+    return [at - begun - cycle * CYCLE_S for cycle, at in enumerate(found)]
+
+
+@pytest.mark.parametrize("kind", [VirtualBus, BusyBus])
+def test_bursts_that_waited_come_when_they_were_due(channel, peer, kind):
+    with kind(channel=channel) as bus:
+        late = halted(bus, peer)
+    assert all(abs(each) < 0.5 for each in late), late
 
 
 @pytest.mark.parametrize(
