@@ -78,6 +78,7 @@ def test_a_signal_asks_for_a_recording_that_the_page_lists(start, ini, listed):
 def test_the_page_gives_a_recording_as_a_file(start, ini, listed, asked, tmp_path):
     process = start("-c", ini(), *BANK)
     reads(process.stderr, "serving the page")
+    wait_until(lambda: batteries(asked("/batteries.json")), "the first array")
     process.send_signal(signal.SIGUSR1)
     name = listed()["recordings"][0]["name"]
     content, headers = asked(f"/recordings/{name}")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
+from queue import Empty, Queue
 from typing import IO, Any
 
 from .bank import CAPTURES
@@ -69,10 +71,16 @@ def handles(process: subprocess.Popen[str], number: int) -> bool:
 
 def reads(stream: IO[str], text: str) -> str:
     """Read lines of a stream until one holds a text; that line."""
-    deadline = time.monotonic() + LONGEST_WAIT_S
-    while time.monotonic() < deadline:
-        line = stream.readline()
-        assert line, f"ended before {text!r}"
-        if text in line:
-            return line
-    raise AssertionError(f"no {text!r} in time")
+    found: Queue[str] = Queue()
+
+    def look() -> None:
+        found.put(next((line for line in iter(stream.readline, "") if text in line), ""))
+
+    # A line that never comes must not hold up the test.
+    threading.Thread(target=look, daemon=True).start()
+    try:
+        line = found.get(timeout=LONGEST_WAIT_S)
+    except Empty:
+        raise AssertionError(f"no {text!r} in time") from None
+    assert line, f"ended before {text!r}"
+    return line
