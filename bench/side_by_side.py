@@ -16,8 +16,9 @@ import can
 
 from eflexcan2mqtt.sources import simulator
 from eflexcan2mqtt.sources.simulator import CYCLE_S
+from tests.support.adapters import multicast
 from tests.support.bank import FRAMES_PER_BURST
-from tests.support.broker import Broker, free_port
+from tests.support.broker import Broker
 from tests.support.program import MAIN
 
 from . import running
@@ -37,7 +38,7 @@ class Used(NamedTuple):
 
 def measure(seconds: int, settings: Mapping[str, str]) -> dict[str, Used]:
     """By the names of the programs; ``settings`` are lines of their INIs."""
-    group: dict[str, Any] = {"channel": "239.74.163.9", "port": free_port(), "hop_limit": 0}
+    group = multicast()
     with running.broker() as (broker, folder), ExitStack() as stack:
         programs = [
             stack.enter_context(running.ready(_call(folder, broker, group, more, name)))

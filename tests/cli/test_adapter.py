@@ -11,9 +11,8 @@ import time
 import pytest
 
 from eflexcan2mqtt.protocol.blocks import CYCLE_S
-from tests.support.adapters import SerialAdapter, Socketcand
+from tests.support.adapters import SerialAdapter, Socketcand, multicast
 from tests.support.bank import sent
-from tests.support.broker import free_port
 from tests.support.checkout import install
 from tests.support.program import MAIN, STOP_S, reads, stop
 
@@ -104,8 +103,7 @@ def test_a_socketcand_is_a_bus(start, tmp_path):
 
 
 def test_multicast_is_a_bus_of_two_processes(start, tmp_path):
-    """No datagram leaves this machine: the hop limit is 0."""
-    settings = {"channel": "239.74.163.9", "port": free_port(), "hop_limit": 0}
+    settings = multicast()
     ini = can_ini(tmp_path, interface="udp_multicast", **settings)
     process = start("-c", ini, "--output", "json")
     reads(process.stderr, ": open")

@@ -13,7 +13,7 @@ from eflexcan2mqtt.protocol.blocks import CYCLE_S, Silence
 from eflexcan2mqtt.settings.schema import Can
 from eflexcan2mqtt.sources.can_bus import CanBus
 from eflexcan2mqtt.sources.reader import MOST_DAMAGED
-from tests.support.adapters import SerialAdapter, Socketcand, slcan_line
+from tests.support.adapters import SerialAdapter, Socketcand, multicast, slcan_line
 from tests.support.bank import published, sent
 from tests.support.broker import LONGEST_WAIT_S, free_port
 
@@ -200,13 +200,8 @@ def test_what_is_no_socketcand_is_said(broker, caplog):
     ]
 
 
-@pytest.fixture
-def group():
-    """A multicast group and a port that nobody else uses; no datagram leaves this machine."""
-    return {"channel": "239.74.163.9", "port": free_port(), "hop_limit": 0}
-
-
-def test_frames_come_over_multicast(group):
+def test_frames_come_over_multicast():
+    group = multicast()
     options = tuple((key, value) for key, value in group.items() if key != "channel")
     bus = CanBus(Can("udp_multicast", group["channel"], options=options))
     with (

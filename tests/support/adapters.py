@@ -1,4 +1,4 @@
-"""The other ends of CAN adapters: one on a serial line, one on the network."""
+"""The other ends of CAN adapters: on a serial line, on the network, in a multicast group."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ import threading
 import time
 from collections.abc import Iterable
 from types import TracebackType
+from typing import Any
 
 from eflexcan2mqtt.protocol.blocks import Frame
 
-from .broker import LONGEST_WAIT_S
+from .broker import LONGEST_WAIT_S, free_port
 
 
 def slcan_line(frame: Frame) -> bytes:
     """A frame as a serial adapter sends it."""
     can_id, data, _ = frame
     return f"t{can_id:03X}{len(data)}{data.hex().upper()}\r".encode()
+
+
+def multicast() -> dict[str, Any]:
+    """A group and a port that nobody else uses; no datagram leaves this machine."""
+    return {"channel": "239.74.163.9", "port": free_port(), "hop_limit": 0}
 
 
 class SerialAdapter:
