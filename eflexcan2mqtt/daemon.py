@@ -193,7 +193,8 @@ class _Daemon:
         health = self._health()
         status = f"{self._bridge.present} batteries, {health['cycles']} cycles"
         if "broker" in health:
-            status += f", broker {health['broker']}, {health['waiting']} arrays waiting"
+            place = f" to {health['connected_to']}" if health["connected_to"] else ""
+            status += f", broker {health['broker']}{place}, {health['waiting']} arrays waiting"
         return "; ".join(filter(None, (status, health["problem"], self._watch.status())))
 
 
@@ -229,8 +230,7 @@ def _opening(options: Run, origin: Origin, config: Config) -> str:
         source = f"{config.can.channel} ({config.can.interface})"
     line = f"eflexcan2mqtt {__version__}: {origin}, input {source}, output {options.output}"
     if options.output == MQTT:
-        mqtt = config.mqtt
-        line += f", broker {mqtt.hostname}:{mqtt.port}, topic {mqtt.topic}"
+        line += f", broker {config.mqtt.name}, topic {config.mqtt.topic}"
     return line
 
 

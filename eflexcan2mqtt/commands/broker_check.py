@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 from ..protocol.array import array_of
@@ -34,8 +35,16 @@ _KEEPALIVE_S = 60  # the observer's connection rests while the other one works
 _UNCLEAR = (TLS, MUTE, CLOSED, LOST)
 
 
-def broker(config: Config) -> list[Finding]:
-    """Do as the daemon does, under another client id: its own would end its connection."""
+def brokers(config: Config) -> Iterator[Finding]:
+    """Do as the daemon does with each broker, under another client id than the daemon's.
+
+    With its own, this would end its connection.
+    """
+    for each in config.mqtt.each:
+        yield from _broker(replace(config, mqtt=each))
+
+
+def _broker(config: Config) -> list[Finding]:
     mqtt = replace(config.mqtt, keepalive=_KEEPALIVE_S)
     large = _large_messages(config)
     trial = Trial(mqtt, large)
@@ -47,7 +56,7 @@ def broker(config: Config) -> list[Finding]:
         findings = [Finding(False, cause or str(error))]
     finally:
         trial.clear()
-    return [each._replace(text=f"{mqtt.hostname}:{mqtt.port}: {each.text}") for each in findings]
+    return [each._replace(text=f"{mqtt.name}: {each.text}") for each in findings]
 
 
 def _tried(config: Mqtt, trial: Trial, large: list[str]) -> list[Finding]:

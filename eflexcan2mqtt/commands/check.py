@@ -41,11 +41,11 @@ def check(
     if OUTPUTS[output] is PAGE or (OUTPUTS[output].with_page and config.web.listen):
         yield from page(config.web, unit)
     if output == MQTT:
-        from .broker_check import broker  # paho is for those who use it
+        from .broker_check import brokers  # paho is for those who use it
 
         if source.kind != RECORDING:  # it waits for the broker
             yield from folders(config, unit)
-        yield from broker(config)
+        yield from brokers(config)
 
 
 def bus(config: Can) -> Finding:

@@ -33,20 +33,21 @@ READ_BACK_S, LISTEN_S = 4.0, 1.5
 def forget(config: Config, name: str, ini: Path | None) -> Iterator[Finding]:
     """Clear what is kept of a battery or the bank, so that Home Assistant removes it, or ENERGY.
 
-    Good once the broker keeps nothing of it.
+    Good once no broker keeps anything of it.
     """
     mqtt = config.mqtt
     if name == ENERGY:
-        cleared = _forget(mqtt, name, [Message(message_topic(mqtt.topic), b"", retain=True)])
-        yield cleared
-        if cleared.good:
-            yield _forget_file(config.storage.folder() or state_folder(unit_of(ini)))
+        messages = [Message(message_topic(mqtt.topic), b"", retain=True)]
     else:
-        yield _forget(mqtt, name, Discovery(config.homeassistant, mqtt).forgotten(name))
+        messages = Discovery(config.homeassistant, mqtt).forgotten(name)
+    findings = [_forget(each, name, messages) for each in mqtt.each]
+    yield from findings
+    if name == ENERGY and all(each.good for each in findings):
+        yield _forget_file(config.storage.folder() or state_folder(unit_of(ini)))
 
 
 def _forget(mqtt: Mqtt, name: str, messages: list[Message]) -> Finding:
-    """Clear retained messages."""
+    """Clear retained messages on one broker."""
     topics = [message.topic for message in messages]
     try:
         with conversation(mqtt, "forget", BROKER_S) as broker:
@@ -62,7 +63,7 @@ def _forget(mqtt: Mqtt, name: str, messages: list[Message]) -> Finding:
         finding = Finding(False, f"{error}; {_remedy(mqtt)}")
     except BrokerError as error:
         finding = Finding(False, str(error))
-    return finding._replace(text=f"{mqtt.hostname}:{mqtt.port}: {finding.text}")
+    return finding._replace(text=f"{mqtt.name}: {finding.text}")
 
 
 def _bridge_runs(mqtt: Mqtt, broker: Conversation) -> bool:

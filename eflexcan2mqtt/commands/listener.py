@@ -41,11 +41,12 @@ def other_listener(config: Mqtt) -> str | None:
 
 
 def _connected(config: Mqtt, secure: bool) -> socket.socket:
-    peer = socket.create_connection((config.hostname, config.port), TRY_S)
+    [broker] = config.brokers
+    peer = socket.create_connection((broker.host, broker.port), TRY_S)
     if not secure:
         return peer
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # nothing secret is sent
     with peer:
-        return context.wrap_socket(peer, server_hostname=config.hostname)
+        return context.wrap_socket(peer, server_hostname=broker.host)

@@ -1,8 +1,12 @@
-"""The text of [mqtt] hostname in, the settings that it holds out: a URL holds more than a host."""
+"""The text of [mqtt] hostname in, the settings that it holds, and the brokers, out.
+
+It names a broker or several; a URL holds more than a host.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from . import parsers
@@ -20,8 +24,47 @@ _SCHEMES: dict[str, dict[str, Any]] = {
 _PLACE = re.compile(r"(\[.*\]|[^:]*)(?::(.*))?", re.DOTALL)
 
 
+@dataclass(frozen=True)
+class Broker:
+    """Where a broker is; as text, its name in the log."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{_bracketed(self.host)}:{self.port}"
+
+
 def parts(value: str) -> dict[str, Any]:
-    """The settings of [mqtt] that ``host``, ``host:port`` or a URL holds, by their keys."""
+    """The settings of [mqtt] that a hostname holds, by their keys.
+
+    It is ``host``, ``host:port`` or a URL, or a list of them.  Of a list, ``hostname`` has all
+    hosts, and the ports of those that have one.
+    """
+    if "," not in value:
+        return _parts(value)
+    every = [_parts(each.strip()) for each in value.split(",")]
+    places = [_place(each.pop("hostname"), each.pop("port", None)) for each in every]
+    if any(each != every[0] for each in every):
+        raise ValueError("expected all brokers with the same beginning, like mqtts://, and path")
+    return {**every[0], "hostname": ", ".join(places)}
+
+
+def listed(hostname: str, port: int) -> tuple[Broker, ...]:
+    """The brokers of a hostname from ``parts``; ``port`` is that of brokers without one."""
+    every = [_parts(each.strip()) for each in hostname.split(",")]
+    return tuple(Broker(each["hostname"], each.get("port", port)) for each in every)
+
+
+def _place(host: str, port: int | None) -> str:
+    return str(Broker(host, port)) if port else _bracketed(host)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _parts(value: str) -> dict[str, Any]:
     scheme, url, rest = value.rpartition("://")
     place, slash, behind = rest.partition("/")
     if "@" in value:

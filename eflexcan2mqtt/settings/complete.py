@@ -10,7 +10,7 @@ from itertools import chain, product
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from . import secrets, topics
+from . import broker, secrets, topics
 from .given import Complaint, Place
 from .schema import SECTIONS, HomeAssistant, Mqtt
 
@@ -68,6 +68,7 @@ def complete(found: Found, values: Values, ini: Path | None) -> Iterator[Complai
     """Read the files that the values name."""
     for section, key, complaint in chain(
         _missing(values["mqtt"]),
+        _twice(values["mqtt"]),
         _read_files(found, values, ini),
         _credential(values["mqtt"]),
         _certificates(values["mqtt"]),
@@ -82,6 +83,13 @@ def _missing(values: dict[str, Any]) -> Iterator[_Wrong]:
     for key, needed in _NEEDS.items():
         if key in given and needed not in given:
             yield "mqtt", key, f"expected {needed} to be set as well"
+
+
+def _twice(values: dict[str, Any]) -> Iterator[_Wrong]:
+    hostname, port = values.get("hostname", Mqtt.hostname), values.get("port", Mqtt.port)
+    brokers = broker.listed(hostname, port)
+    if len({*brokers}) < len(brokers):
+        yield "mqtt", "hostname", "expected each broker once"
 
 
 def _read_files(found: Found, values: Values, ini: Path | None) -> Iterator[_Wrong]:

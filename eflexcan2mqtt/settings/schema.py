@@ -8,7 +8,7 @@ the table of settings from this.  Reads no file.
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..protocol.fields import DOCUMENTED, STAGES
@@ -74,11 +74,14 @@ class Mqtt:
     hostname: str = _setting(
         "localhost",
         "The broker: a host name or an address, alone, with its port, or as a URL such as "
-        "mqtts://broker.lan:8883.",
+        "mqtts://broker.lan:8883. Of several brokers, such as a.lan, b.lan:8883, the first that "
+        "works is used.",
         broker.parts,
     )
     port: int = _setting(
-        1883, "The port of the broker; with TLS it is usually 8883.", parsers.whole(1, 65_535)
+        1883,
+        "The port of the broker, or of those in a list without one; with TLS it is usually 8883.",
+        parsers.whole(1, 65_535),
     )
     keepalive: int = _setting(
         60,
@@ -176,6 +179,21 @@ class Mqtt:
         parsers.switch,
         example="no",
     )
+
+    @property
+    def brokers(self) -> tuple[broker.Broker, ...]:
+        """All brokers, in the order in which they are tried."""
+        return broker.listed(self.hostname, self.port)
+
+    @property
+    def name(self) -> str:
+        """The broker, or all of them, as the log names them."""
+        return ", ".join(map(str, self.brokers))
+
+    @property
+    def each(self) -> tuple[Mqtt, ...]:
+        """The settings for each broker alone."""
+        return tuple(replace(self, hostname=one.host, port=one.port) for one in self.brokers)
 
 
 @dataclass(frozen=True)

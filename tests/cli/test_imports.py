@@ -54,8 +54,9 @@ BROKER = {
     *(f"sinks.mqtt.{name}" for name in ("announcers", "energy", "energy_file", "kept")),
     *(f"sinks.mqtt.{name}" for name in ("caution", "client", "connection", "dialogue")),
     *(f"sinks.mqtt.{name}" for name in ("dropped", "happenings", "opening", "outage", "outbox")),
-    *(f"sinks.mqtt.{name}" for name in ("owner", "refusals", "rejected", "session", "shared")),
-    *(f"sinks.mqtt.{name}" for name in ("sink", "store", "suspicion", "terms", "wording")),
+    *(f"sinks.mqtt.{name}" for name in ("farewell", "owner", "refusals", "rejected", "search")),
+    *(f"sinks.mqtt.{name}" for name in ("session", "shared", "sink", "store", "suspicion")),
+    *(f"sinks.mqtt.{name}" for name in ("terms", "wording")),
 }
 
 HISTORY = {

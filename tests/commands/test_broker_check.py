@@ -312,3 +312,15 @@ def test_a_check_that_is_stopped_leaves_nothing(start, make_broker, subscribe, t
     (tmp_path / "acl").write_text("topic readwrite #\n")
     broker.reload()
     assert kept(subscribe, broker.port) == []
+
+
+def test_each_of_several_brokers_is_checked(check, make_broker):
+    good, nobody = make_broker().start(), free_port()
+    strict = make_broker("allow_anonymous false").start()
+    names = [f"127.0.0.1:{port}" for port in (good.port, nobody, strict.port)]
+    said, status = check(1, hostname=", ".join(names))
+    first, second, third = said.splitlines()
+    assert f"{names[0]}: accepts us, arrays go to 'eflexbatteries' with QoS 2; " in first
+    assert f"{names[1]}: Connection refused" in second
+    assert f"{names[2]}: the broker refuses us: Not authorized" in third
+    assert status == 1

@@ -11,7 +11,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.support.bank import EXAMPLE
-from tests.support.broker import wait_until
+from tests.support.broker import free_port, wait_until
 from tests.support.faults import seen
 from tests.support.program import mqtt_ini, stop
 
@@ -143,8 +143,8 @@ def counters(tmp_path):
 
 @pytest.fixture
 def forget_energy(run, tmp_path):
-    def forget(port, directory):
-        ini = mqtt_ini(tmp_path, port)
+    def forget(port, directory, **settings):
+        ini = mqtt_ini(tmp_path, port, **settings)
         ini.write_text(f"{ini.read_text()}[storage]\ndirectory = {directory}\n")
         done = run("forget", "energy", "-c", ini)
         return done.stdout + done.stderr, done.returncode
@@ -165,6 +165,39 @@ def test_the_counters_of_energy_are_cleared_at_the_broker_and_on_the_disk(
     said, status = forget_energy(broker.port, counters.parent)
     assert said.endswith(f"{counters}: there is no such file\n")
     assert status == 0
+
+
+class TestSeveralBrokers:
+    def test_all_are_cleared(self, forget, make_broker, keeping, subscribe):
+        ports = [each.port for each in (keeping("readwrite #"), make_broker().start())]
+        said, status = forget(1, hostname=", ".join(f"127.0.0.1:{port}" for port in ports))
+        assert said == "".join(
+            f"127.0.0.1:{port}: forgot {SERIAL}: cleared {CONFIG} and {STATE}\n" for port in ports
+        )
+        assert status == 0
+        assert [subscribe(port, "#").kept() for port in ports] == [[], []]
+
+    def test_one_that_is_away_may_keep_something(self, run, broker, tmp_path):
+        nobody = free_port()
+        brokers = f"127.0.0.1:{nobody}, 127.0.0.1:{broker.port}"
+        done = run("forget", SERIAL, "-c", mqtt_ini(tmp_path, 1, hostname=brokers))
+        assert done.stderr == f"127.0.0.1:{nobody}: Connection refused\n"
+        assert done.stdout.startswith(f"127.0.0.1:{broker.port}: forgot {SERIAL}: cleared ")
+        assert done.returncode == 1
+
+    def test_the_file_is_left_while_the_bridge_runs_with_any_of_them(
+        self, forget_energy, make_broker, start, subscribe, counters, tmp_path
+    ):
+        first, used = make_broker().start(), make_broker().start()
+        subscriber = subscribe(used.port)
+        start("-c", mqtt_ini(tmp_path, used.port), "--input", "simulator:1")
+        wait_until(lambda: subscriber.statuses() == [b"online"])
+        said, status = forget_energy(
+            1, counters.parent, hostname=f"127.0.0.1:{first.port}, 127.0.0.1:{used.port}"
+        )
+        assert f"127.0.0.1:{used.port}: the counters of energy are not cleared: " in said
+        assert status == 1
+        assert counters.exists()
 
 
 def test_while_the_bridge_runs_the_counters_are_left_alone(

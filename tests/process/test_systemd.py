@@ -42,7 +42,7 @@ def test_it_says_that_it_is_ready_alive_and_well(broker, manager, start, tmp_pat
     def is_well():
         sent.append(heard(manager))
         # One array may be on its way just then.
-        well = r"2 batteries, .*broker connected, [01] arrays waiting$"
+        well = r"2 batteries, .*broker connected to 127.0.0.1:\d+, [01] arrays waiting$"
         return len(sent) >= 3 and re.search(well, sent[-1]["STATUS"])
 
     wait_until(is_well)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eflexcan2mqtt.settings import broker
+from eflexcan2mqtt.settings.broker import Broker
 from eflexcan2mqtt.settings.load import load
 from eflexcan2mqtt.settings.schema import Mqtt
 
@@ -106,6 +107,76 @@ def test_lines_that_disagree_are_both_named(complaints, hostname, line):
         seen("a host with a port, and another port in its own line", found)
 
 
+@pytest.mark.parametrize(
+    ("lines", "brokers", "more"),
+    [
+        (
+            "hostname = a.example, b.example:8883, [::1]",
+            [("a.example", 1883), ("b.example", 8883), ("::1", 1883)],
+            {},
+        ),
+        ("hostname = a,b:1885 , ::1\nport = 1884", [("a", 1884), ("b", 1885), ("::1", 1884)], {}),
+        ("port = 1884\nhostname = [::1]:1, [fe80::1]", [("::1", 1), ("fe80::1", 1884)], {}),
+        ("hostname = a:1, b:2\nport = 1883", [("a", 1), ("b", 2)], {}),
+        (
+            "port = 1883\nhostname = mqtts://a, ssl://b:8884",
+            [("a", 8883), ("b", 8884)],
+            {"tls": True},
+        ),
+        (
+            "hostname = ws://a/mqtt5, ws://[::1]:81/mqtt5",
+            [("a", 80), ("::1", 81)],
+            {"transport": "websockets", "path": "/mqtt5"},
+        ),
+    ],
+)
+def test_a_list_is_taken_apart(write, lines, brokers, more):
+    """Each broker has its port, or that of the line; the rest is for all."""
+    found = load(write(f"[mqtt]\n{lines}\n")).mqtt
+    assert found.brokers == tuple(Broker(*each) for each in brokers)
+    assert [(each.brokers, each.tls) for each in found.each] == [
+        ((Broker(*each),), found.tls) for each in brokers
+    ]
+    assert {key: getattr(found, key) for key in more} == more
+    assert broker.parts(found.name)["hostname"] == found.name
+    assert broker.listed(found.name, 9) == found.brokers
+
+
+@pytest.mark.parametrize(
+    ("hostname", "complaint"),
+    [
+        ("a, geheim@b", "expected no user and password here: write username and"),
+        ("a,, b", "expected a host name or an address, like localhost"),
+        ("a,", "expected a host name or an address, like localhost"),
+        ("a, b:0", "behind the host, expected a whole number from 1 to 65535"),
+        ("mqtts://a, b", "expected all brokers with the same beginning, like mqtts://, and path"),
+        ("mqtt://a, mqtts://b", "expected all brokers with the same beginning"),
+        ("ws://a/x, ws://a/y", "expected all brokers with the same beginning, like mqtts://, and"),
+        ("a, b, a", "expected each broker once"),
+        ("a:1, a:1", "expected each broker once"),
+        ("a, a:1883", "expected each broker once"),
+        ("a b", "expected a host name or an address, like localhost"),
+    ],
+)
+def test_a_list_with_a_mistake_is_a_complaint(complaints, hostname, complaint):
+    [found] = complaints(f"[mqtt]\nhostname = {hostname}\n")
+    assert found.startswith("x.ini:2: [mqtt] hostname: ")
+    assert complaint in found
+    assert "geheim" not in found
+
+
+def test_with_tls_in_the_url_of_a_list_no_line_may_say_otherwise(complaints):
+    assert complaints("[mqtt]\nhostname = mqtts://a, mqtts://b\ntls = no\n") == [
+        "x.ini:3: [mqtt] tls: expected the same as in hostname, line 2, or no tls"
+    ]
+
+
+def test_a_list_in_a_variable_has_the_port_of_the_ini(write):
+    ini = write("[mqtt]\nhostname = old\nport = 1884\n")
+    variables = {"EFLEXCAN2MQTT_MQTT_HOSTNAME": "a, b:1885"}
+    assert load(ini, variables=variables).mqtt.name == "a:1884, b:1885"
+
+
 def test_lines_that_agree_are_good(write):
     text = "[mqtt]\nport = 8883\nhostname = ssl://host\ntls = on\n"
     assert load(write(text)).mqtt == Mqtt(hostname="host", port=8883, tls=True)
@@ -135,7 +206,7 @@ def test_every_host_and_port_is_found_again(host, port, scheme):
     assert found.get("port") == port or (not port and scheme == "ws://")
 
 
-@given(st.text(alphabet="a1:/[]@.%mqtsw*? \u0660\udc80\0", max_size=20) | st.text())
+@given(st.text(alphabet="a1:/[]@.%mqtsw*?, \u0660\udc80\0", max_size=20) | st.text())
 def test_any_text_is_a_broker_or_a_complaint(text):
     complaint = "expected"
     try:
@@ -145,4 +216,5 @@ def test_any_text_is_a_broker_or_a_complaint(text):
     else:
         assert found.keys() <= {"hostname", "port", "tls", "transport", "path"}
         assert found["hostname"]
+        assert all(each.host for each in broker.listed(found["hostname"], 1883))
     assert "expected" in complaint

@@ -48,8 +48,8 @@ def mqtt_ini(folder: Path, port: int, **settings: object) -> Path:
     path = folder / "test.ini"
     logging = {key: settings.pop(key) for key in ("log_dir", "profile") if key in settings}
     lines = ["[logging]", *(f"{key} = {value}" for key, value in logging.items())]
-    lines += ["[mqtt]", "hostname = 127.0.0.1", f"port = {port}"]
-    lines += [f"{key} = {value}" for key, value in settings.items()]
+    mqtt = {"hostname": "127.0.0.1", "port": port, **settings}
+    lines += ["[mqtt]", *(f"{key} = {value}" for key, value in mqtt.items())]
     path.write_text("\n".join(lines) + "\n")
     return path
 

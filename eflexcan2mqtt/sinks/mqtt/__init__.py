@@ -35,12 +35,20 @@ def make(context: Context) -> Sink:
         from .bank_values import BankValues
 
         announcers.append(BankValues(config.mqtt.topic))
+    several = len(config.mqtt.brokers) > 1
+    if several:
+        from .presence import Presence
+        from .shared import status
+
+        announcers.append(
+            Presence(*(status(config.mqtt, word) for word in (b"online", b"offline")))
+        )
     spool, waits = None, None
     if context.live:
         from .energy import EnergyCounters
 
         topic, folder = config.mqtt.topic, config.storage.folder()
-        announcers.append(EnergyCounters(topic, folder, context.energy))
+        announcers.append(EnergyCounters(topic, folder, context.energy, several=several))
         spool_folder = config.spool.folder(config.storage)
         spool = replace(config.spool, directory=str(spool_folder or ""))
     else:

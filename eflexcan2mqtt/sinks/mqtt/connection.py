@@ -96,7 +96,8 @@ class Connection:
                 properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
                 properties.MaximumPacketSize = LARGEST
                 terms = {"clean_start": True, "properties": properties}
-            self._client.connect(config.hostname, config.port, config.keepalive, **terms)
+            [broker] = config.brokers
+            self._client.connect(broker.host, broker.port, config.keepalive, **terms)
         except (OSError, UnicodeError) as error:
             raise BrokerError(_kind(error), of_exception(error)) from None
 

@@ -10,8 +10,11 @@ log = logging.getLogger(__name__)
 class DropLog:
     """Logs arrays that were dropped because there was no room for more of them."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, alone: bool = True) -> None:
+        """``alone`` is whether there is one broker, else ``name`` names several."""
         self._name = name
+        self._back = "it is back" if alone else "one of them is back"
+        self._away = "the broker was away" if alone else "all brokers were away"
         self._logged = 0
         self._full = False
 
@@ -21,12 +24,12 @@ class DropLog:
         if dropped and not self._full:
             self._full = True
             log.warning(
-                "%s: no room for more arrays: the oldest are lost until it is back", self._name
+                "%s: no room for more arrays: the oldest are lost until %s", self._name, self._back
             )
         if dropped and over:
             self._logged = count
             self._full = False
             log.warning(
-                "%s: dropped the %d oldest arrays: the broker was away for too long",
-                *(self._name, dropped),
+                "%s: dropped the %d oldest arrays: %s for too long",
+                *(self._name, dropped, self._away),
             )

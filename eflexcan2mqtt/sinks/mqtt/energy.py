@@ -19,7 +19,7 @@ from ...protocol.energy import ENERGY, EnergySession, EnergyTotals
 from ...protocol.reading import Reading
 from ..message import Announcer, Message
 from .energy_file import EnergyFile
-from .kept import LATEST, Kept, begin, parse, shown
+from .kept import LATEST, Kept, begin, parse, raised, shown
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,8 @@ class EnergyCounters(Announcer):
     """Continues the counters of the runs before; without a ``folder`` only the broker keeps them.
 
     Nothing is published before both are known.  The first message has what the runs before have
-    counted: after a beginning at 0, readers see the 0.
+    counted: after a beginning at 0, readers see the 0.  With ``several`` brokers, what another one
+    has kept is waited for before anything is published there.
     """
 
     def __init__(
@@ -52,7 +53,10 @@ class EnergyCounters(Announcer):
         folder: Path | None,
         session: Callable[[], EnergySession],
         clock: Callable[[], float] = time.time,
+        *,
+        several: bool = False,
     ) -> None:
+        self._several = several
         self.topics = (message_topic(topic),)
         self._topic = message_topic(topic)
         self._file = EnergyFile(folder) if folder else None
@@ -85,14 +89,21 @@ class EnergyCounters(Announcer):
         self._known_at = min(self._known_at, now + RETAINED_S)
 
     def received(self, message: Message) -> None:
-        """Only what is there before the first message of ours counts."""
-        if not message.retain or self._totals is not None:
+        """Only what is there before the first message of ours counts, but on another broker."""
+        if not message.retain or (self._totals is not None and not self._several):
             return
         self._known_at = -math.inf
         try:
-            self._retained = parse(message.payload)
+            found = parse(message.payload)
         except ValueError as error:
             log.warning("%s: the retained message is ignored: %s", self._topic, error)
+            return
+        if self._totals is None:
+            self._retained = found
+        else:
+            self._base = raised(self._base, found.totals)
+            self._totals = raised(self._count(self._totals), found.totals)
+            self._last = max(self._last, found.time)
 
     def tick(self, now: float) -> None:
         """Read the file, begin, and write the file each minute."""
@@ -109,6 +120,8 @@ class EnergyCounters(Announcer):
     def due(self, cycle: list[Reading], now: float) -> Iterator[Message]:
         """The counters, every ten seconds."""
         if self._totals is None or now < self._publish_at:
+            return
+        if self._several and now < self._known_at:
             return
         totals = self._count(self._totals) if self._arrived else self._base
         # Of two messages the later one can always be told, whatever the clock does.
@@ -150,7 +163,8 @@ class EnergyCounters(Announcer):
         if self._file:
             self._file.begin(Kept(self._time, self._base))
         self._publish_at, self._save_at = now, now + SAVE_S
-        self.topics = ()  # what comes there from now on is ours
+        if not self._several:
+            self.topics = ()  # what comes there from now on is ours
 
     def _count(self, totals: EnergyTotals) -> EnergyTotals:
         """With what the session has counted meanwhile."""

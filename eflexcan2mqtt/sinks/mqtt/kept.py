@@ -67,6 +67,19 @@ def begin(file: Kept | None, retained: Kept | None) -> Beginning:
     return Beginning(_zero(*filter(None, (file, retained))), f"{AT_0}{why}")
 
 
+def raised(ours: EnergyTotals, theirs: EnergyTotals) -> EnergyTotals:
+    """Ours while the program runs, but not somewhat less than what another broker has kept.
+
+    That would be a fall for its readers; what is far below is a new meter there.
+    """
+
+    def not_below(mine: float, other: float) -> float:
+        return other if OLDER * other <= mine < other <= mine + MOST_AHEAD_KWH else mine
+
+    batteries = {**theirs.batteries, **ours.batteries}
+    return _both(EnergyTotals(ours.bank, batteries, ours.gaps), theirs, not_below)
+
+
 def shown(kept: Kept) -> dict[str, Any]:
     """The message, JSON-ready."""
     totals = kept.totals

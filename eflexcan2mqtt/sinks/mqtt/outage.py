@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .happenings import BrokerError
 
@@ -35,32 +35,58 @@ class Evidence:
     qos: int | None = None
 
 
-class OutageLog:
-    """Logs each outage once: why the broker is away, and when it is back.
+@dataclass
+class Outage:
+    """What the brokers of a list have in common: whether none of them answers us, and since when.
 
-    One outage may have several causes after each other; each kind of cause is logged once.
-    Connections that the broker ends as soon as they are made have a cause of their own, such as
-    another client with the same id.
+    ``used`` is the last that has answered; ``logged`` has what was logged of which broker, until
+    it is over.
     """
 
-    def __init__(self, name: str, client_id: str) -> None:
+    up_since: float | None = None
+    down_since: float | None = None
+    used: str | None = None
+    logged: set[tuple[str, str]] = field(default_factory=set)
+
+
+class OutageLog:
+    """Logs each outage once: why a broker is away, and when it, or another, is there.
+
+    One outage may have several causes after each other; each kind of cause is logged once for each
+    broker.  Connections that the broker ends as soon as they are made have a cause of their own,
+    such as another client with the same id.
+    """
+
+    def __init__(self, name: str, client_id: str, outage: Outage, *, alone: bool = True) -> None:
+        """``outage`` is shared with the other brokers, unless this one is ``alone``."""
         self.name = name
         self._client_id = client_id
-        self._up_since: float | None = None
-        self._down_since: float | None = None
+        self._outage = outage
+        self._alone = alone
+        self._kept = f"arrays are kept until {'it is back' if alone else 'a broker answers'}"
         self._short = 0
-        self._logged: set[str] = set()
+
+    @property
+    def held(self) -> bool:
+        """Whether the connection has lasted so long that the outage before it is over."""
+        return time.monotonic() - (self._outage.up_since or math.inf) >= SHORT_S
 
     def up(self) -> None:
         """The broker answers us."""
-        self._up_since = time.monotonic()
-        if _TWICE in self._logged:
+        outage = self._outage
+        outage.up_since = now = time.monotonic()
+        before, outage.used = outage.used, self.name
+        if (self.name, _TWICE) in outage.logged:
             return
-        if self._down_since is None:
+        away_s = now - (outage.down_since or now)
+        if outage.down_since is None or not (self._alone or before):
             log.info("%s: connected", self.name)
-        elif self._logged:
-            log.info("%s: back after %.0f s", self.name, self._up_since - self._down_since)
-        self._logged.clear()
+        elif before not in (None, self.name):
+            log.info("%s: connected after %.0f s, instead of %s", self.name, away_s, before)
+        elif outage.logged:
+            log.info("%s: back after %.0f s", self.name, away_s)
+        # Brokers of which none holds would be logged again and again.
+        outage.logged = {each for each in outage.logged if each[1] == _TWICE}
 
     def lost(
         self, error: BrokerError, closed: bool = True, evidence: Evidence = Evidence()
@@ -69,18 +95,18 @@ class OutageLog:
 
         ``closed`` is whether it was closed from outside.
         """
-        now = time.monotonic()
-        lasted, self._up_since = now - (self._up_since or now), None
-        if lasted >= SHORT_S or self._down_since is None:
-            self._down_since = now
-        if lasted >= SHORT_S:
-            self._logged.clear()
+        outage, held = self._outage, self.held
+        outage.up_since = None
+        if held or outage.down_since is None:
+            outage.down_since = time.monotonic()
+        if held:
+            outage.logged.clear()
         what = str(error)
         if error.reason == TAKEN_OVER:
             what = f"{error}; another client uses client_id '{self._client_id}'"
-        if lasted >= SHORT_S or not closed:
+        if held or not closed:
             self._short = 0
-            self._warn(error.kind, f"{what}; {_KEPT}")
+            self._warn(error.kind, f"{what}; {self._kept}")
             return
         self._short += 1
         when = "arrays are sent" if evidence.largest else "it is made"
@@ -98,16 +124,17 @@ class OutageLog:
         """An attempt to connect has failed."""
         # A client that takes over our id would have let us in.
         self._short = 0
-        self._logged.discard(_TWICE)
-        if self._down_since is None:
-            self._down_since = time.monotonic()
-        self._warn(error.kind, f"{error}; {_KEPT}")
+        self._outage.logged.discard((self.name, _TWICE))
+        if self._outage.down_since is None:
+            self._outage.down_since = time.monotonic()
+        self._warn(error.kind, f"{error}; {self._kept}")
 
     def check(self) -> None:
         """Time has passed: has a connection after short ones held?"""
-        if _TWICE in self._logged and time.monotonic() - (self._up_since or math.inf) >= SHORT_S:
-            log.info("%s: the connection holds again", self.name)
-            self._logged.clear()
+        if self._outage.logged and self.held:
+            if (self.name, _TWICE) in self._outage.logged:
+                log.info("%s: the connection holds again", self.name)
+            self._outage.logged.clear()
 
     def _questions(self, evidence: Evidence) -> str:
         questions = []
@@ -119,6 +146,6 @@ class OutageLog:
         return ", or ".join(questions)
 
     def _warn(self, kind: str, text: str) -> None:
-        if kind not in self._logged:
-            self._logged.add(kind)
+        if (self.name, kind) not in self._outage.logged:
+            self._outage.logged.add((self.name, kind))
             log.warning("%s: %s", self.name, text)

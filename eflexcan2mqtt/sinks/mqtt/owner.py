@@ -22,22 +22,14 @@ from ...protocol.reading import Reading
 from ...settings.schema import Mqtt, SpoolSettings
 from ..json_lines import to_json
 from .announcers import Announcers
-from .caution import Caution
-from .connection import Connection
-from .dialogue import connect
 from .dropped import DropLog
-from .happenings import BrokerError
+from .farewell import Farewells, Visit
 from .opening import open_outbox
-from .outage import OutageLog
-from .refusals import Refusals
+from .search import Attempt, Search
 from .session import Session
-from .shared import Latest, Shared, status
-from .terms import Negotiation
+from .shared import Latest, shared_of
 
 log = logging.getLogger(__name__)
-
-RECONNECT_S = (1.0, 30.0)
-"""The first pause between two attempts, and the longest: each is twice the one before."""
 
 OVERDUE_S = 1.0
 """An array that the broker has not acknowledged by then is kept on disk, if there is a spool."""
@@ -56,7 +48,7 @@ class Close:
     deadline: float
 
 
-Order: TypeAlias = Connection | BrokerError | Close
+Order: TypeAlias = Attempt | Visit | Close
 
 
 @dataclass(frozen=True)
@@ -64,14 +56,14 @@ class OwnerState:
     """How things are.
 
     ``open`` is whether the spool has been opened; ``taken`` is the number of the last cycle
-    that was taken from the queue, ``waiting`` how many arrays of those and of the spool the
-    broker has not acknowledged, ``connections`` how many it has accepted, ``dropped`` how many
-    arrays had to be dropped.
+    that was taken from the queue, ``connected_to`` the name of the broker in use, if there is one,
+    ``waiting`` how many arrays of those and of the spool the broker has not acknowledged,
+    ``connections`` how many it has accepted, ``dropped`` how many arrays had to be dropped.
     """
 
     open: bool = False
     taken: int = 0
-    connected: bool = False
+    connected_to: str = ""
     waiting: int = 0
     connections: int = 0
     dropped: int = 0
@@ -99,27 +91,24 @@ class Owner:
         self._array_of = array_of(config.fields)
         self._room = room
         self._session: Session | None = None
-        self._connecting = False
-        self._retry_at = 0.0
-        self._pause_s = RECONNECT_S[0]
         self._connections = 0
         self._overrun = 0  # cycles that were dropped from the queue
         self._taken = 0
 
     def run(self, wake_owner: Callable[[], None]) -> None:
         """Serve until ``Close``; ``wake_owner`` writes a byte to the other end of ``wake``."""
-        name = f"{self._config.hostname}:{self._config.port}"
-        self._shared = Shared(
-            self._config,
-            open_outbox(self._spool_settings, self._room),
-            Caution(),
-            OutageLog(name, self._config.client_id),
-            self._announcers,
-            Negotiation(self._config),
-            Refusals(self._config),
-        )
-        self._drop_log = DropLog(name)
-        self._wake_owner = wake_owner
+        self._outbox = open_outbox(self._spool_settings, self._room)
+        self._brokers = shared_of(self._config, self._outbox, self._announcers)
+        self._drop_log = DropLog(self._config.name, alone=len(self._brokers) == 1)
+
+        def report(order: Order) -> None:
+            self.orders.put(order)
+            wake_owner()
+
+        self._search = Search(self._brokers, report)
+        self._farewells = Farewells(report)
+        for each in self._brokers:  # a run before may have left `online` there
+            self._farewells.left(each.config, time.monotonic())
         while not (close := self._take()):
             self._advance()
             self._wait()
@@ -135,38 +124,41 @@ class Owner:
             except Empty:
                 break
             match order:
-                case Connection():
-                    self._connecting = False
-                    self._session = Session(order, self._shared)
-                case BrokerError():
-                    self._connecting = False
-                    self._shared.outage.failed(order)
-                    self._schedule()
+                case Attempt():
+                    session = self._search.take(order, wanted=self._session is None)
+                    self._session = session or self._session
+                case Visit(asks=True):
+                    if self._session and self._session.ready:
+                        self._session.say(b"online")
+                case Visit():
+                    self._farewells.ended(order, time.monotonic())
                 case Close():
                     close = order
         while self.cycles:
             number, cycle = self.cycles.popleft()
             self._overrun += number - self._taken - 1
             self._taken = number
-            self._shared.outbox.put(to_json(self._array_of(cycle)).encode())
+            self._outbox.put(to_json(self._array_of(cycle)).encode())
         return close
 
     def _advance(self) -> None:
         """Do what can be done now."""
-        outbox, session = self._shared.outbox, self._session
+        outbox, session = self._outbox, self._session
         self._announcers.tick(time.monotonic())
         if session:
             session.check()
             session.send(self.latest)
         if session and session.ended:
-            self._session = None
-            if not session.again:
-                self._schedule()
-            session = None
-        if not session and not self._connecting and time.monotonic() >= self._retry_at:
-            self._connect()
+            if session.accepted:
+                self._farewells.left(self._search.current.config, time.monotonic())
+            self._search.ended(session)
+            self._session = session = None
+        if not session:
+            self._search.advance()
         outbox.check()
         ready = session is not None and session.ready
+        if ready:
+            self._farewells.tick(time.monotonic())
         outbox.save(everything=not ready or outbox.overdue(OVERDUE_S))
         self._log_dropped()
         self._publish_state()
@@ -179,44 +171,28 @@ class Owner:
                 self._session.handle(event)
             if self._session.accepted and not accepted:
                 self._connections += 1
-                self._pause_s = RECONNECT_S[0]
+                self._search.accepted()
+                self._farewells.joined(self._search.current.config)
         else:
-            pause_s = TICK_S if self._connecting else self._retry_at - time.monotonic()
-            select.select([self._wake], [], [], min(max(pause_s, 0.0), TICK_S))
+            select.select([self._wake], [], [], min(self._search.pause_s, TICK_S))
         with suppress(BlockingIOError):
             self._wake.recv(4096)
 
-    def _connect(self) -> None:
-        self._connecting = True
-        wake_owner, orders = self._wake_owner, self.orders
-
-        def report(result: Connection | BrokerError) -> None:
-            orders.put(result)
-            wake_owner()
-
-        terms = self._shared.negotiation.offer()
-        will = terms.limit(status(self._config, b"offline"))
-        connect(self._config, self._config.client_id, will, terms.version, report)
-
-    def _schedule(self) -> None:
-        """Connect again after a pause, which grows."""
-        self._retry_at = time.monotonic() + self._pause_s
-        self._pause_s = min(self._pause_s * 2, RECONNECT_S[1])
-
     def _publish_state(self) -> None:
-        outbox, session = self._shared.outbox, self._session
+        outbox, session = self._outbox, self._session
+        refused = sum(each.refusals.dropped for each in self._brokers)
         self.state = OwnerState(
             open=True,
             taken=self._taken,
-            connected=session is not None and session.ready,
+            connected_to=self._search.current.config.name if session and session.ready else "",
             waiting=outbox.undelivered(),
             connections=self._connections,
-            dropped=outbox.dropped + self._overrun + self._shared.refusals.dropped,
+            dropped=outbox.dropped + self._overrun + refused,
         )
 
     def _leave(self, deadline: float) -> None:
         """Deliver what can be delivered, say ``offline`` and go."""
-        outbox, session = self._shared.outbox, self._session
+        outbox, session = self._outbox, self._session
         outbox.stop_loading()
         self._announcers.stop()
         if session:
@@ -231,7 +207,7 @@ class Owner:
         self._publish_state()
         # With arrays in flight the last will says it: they could still arrive behind `offline`.
         if session and session.accepted and not session.ended and not outbox.in_flight():
-            offline = session.say_offline()
+            offline = session.say(b"offline")
             self._serve(session, deadline - _OFFLINE_S, lambda: session.waits_for(offline))
             if not session.waits_for(offline) and not session.ended:
                 session.connection.leave()
@@ -241,7 +217,7 @@ class Owner:
         lost, left = outbox.only_in_memory(), outbox.undelivered()
         if left:
             fate = "not delivered" if lost else "kept on disk"
-            log.warning("%s: %s: %d arrays", self._shared.outage.name, fate, lost or left)
+            log.warning("%s: %s: %d arrays", self._search.current.outage.name, fate, lost or left)
         self._log_dropped(at_the_end=True)
         outbox.close()
 
@@ -255,6 +231,6 @@ class Owner:
                 session.handle(event)
 
     def _log_dropped(self, at_the_end: bool = False) -> None:
-        outbox = self._shared.outbox
+        outbox = self._outbox
         over = at_the_end or outbox.undelivered() == len(outbox.in_flight())
         self._drop_log.check(outbox.dropped + self._overrun, over)

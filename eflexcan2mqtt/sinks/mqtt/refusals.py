@@ -31,7 +31,7 @@ class Refusals:
 
     def __init__(self, config: Mqtt) -> None:
         self.dropped = 0
-        self._name = f"{config.hostname}:{config.port}"
+        self._name = config.name
         user = f" of user '{config.username}'" if config.username else ""
         self._remedies = {
             NOT_AUTHORIZED: f"; allow client '{config.client_id}'{user} to write there",

@@ -21,6 +21,8 @@ MUTE_S = 10.0
 UNACKNOWLEDGED_S = 300.0
 """So long, or twice the keepalive, an acknowledgement may take."""
 
+UNACKNOWLEDGED = "unacknowledged"
+
 RECENT_S = 5.0
 """States of an older cycle would be taken for those of now."""
 
@@ -39,13 +41,14 @@ class Session:
 
     Arrays are sent once the broker has acknowledged ``online``: then the session is ``ready``.
     ``accepted`` is what the broker said when it let us in; ``again`` is whether to connect again
-    at once when the session has ended, since the broker may accept other terms.
+    at once when the session has ended, since the broker may accept other terms; ``proven`` whether
+    it has lasted, and the broker did its part to the end.
     """
 
     def __init__(self, connection: Connection, shared: Shared) -> None:
         self.connection = connection
         self.accepted: Accepted | None = None
-        self.ready = self.ended = self.again = False
+        self.ready = self.ended = self.again = self.proven = False
         self._shared = shared
         self._terms = shared.negotiation.current
         self._opened = time.monotonic()
@@ -93,20 +96,20 @@ class Session:
         limit = min(2.0 * config.keepalive, UNACKNOWLEDGED_S)
         if not self.accepted and now - self._opened > MUTE_S:
             outage.failed(BrokerError(MUTE, NO_ANSWER))
-            if now - self._opened > limit:
+            if now - self._opened > limit or not self._shared.alone:
                 self._end(BrokerError(MUTE, NO_ANSWER), closed=False)
         oldest = next(iter(self._sent.values()), None)
         if oldest and now - oldest.at > limit:
             silence = f"has acknowledged nothing for {limit:.0f} s; connecting again"
-            self._end(BrokerError("unacknowledged", silence), closed=False)
+            self._end(BrokerError(UNACKNOWLEDGED, silence), closed=False)
 
     def stop_sending(self) -> None:
-        """Send nothing more but ``say_offline``."""
+        """Send nothing more but what ``say`` says."""
         self._sending = False
 
-    def say_offline(self) -> int:
-        """Tell everyone that we go; return the message's id."""
-        return self._publish(status(self._shared.config, b"offline"))
+    def say(self, word: bytes) -> int:
+        """Tell everyone that we are ``online``, or go ``offline``; return the message's id."""
+        return self._publish(status(self._shared.config, word))
 
     def unanswered(self) -> bool:
         """Whether something is on its way that must arrive."""
@@ -187,7 +190,7 @@ class Session:
             return
         self.accepted, self._terms = accepted, terms
         self._shared.refusals.retry()
-        self._online = self._publish(status(self._shared.config, b"online"))
+        self._online = self.say(b"online")
         self._shared.announcers.connected()
         for topic in self._shared.announcers.topics:
             self._subscribed[self.connection.subscribe(topic)] = topic
@@ -236,6 +239,7 @@ class Session:
             return
         self.ended = True
         ready, self.ready = self.ready, False
+        self.proven = ready and self._shared.outage.held and error.kind != UNACKNOWLEDGED
         self.connection.close()
         shared = self._shared
         arrays = [each for each in self._sent.values() if each.parcel]

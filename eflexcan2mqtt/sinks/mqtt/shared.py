@@ -10,7 +10,7 @@ from ...settings.schema import Mqtt
 from ..message import Message
 from .announcers import Announcers
 from .caution import Caution
-from .outage import OutageLog
+from .outage import Outage, OutageLog
 from .outbox import Outbox
 from .refusals import Refusals
 from .terms import Negotiation
@@ -28,7 +28,11 @@ class Latest(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """Belongs to the broker's owner, as does every connection."""
+    """What the connections to one broker share; outbox and announcers are those of all brokers.
+
+    Belongs to the broker's owner, as does every connection.  ``alone`` is whether there is no other
+    broker.
+    """
 
     config: Mqtt
     outbox: Outbox
@@ -37,6 +41,25 @@ class Shared(NamedTuple):
     announcers: Announcers
     negotiation: Negotiation
     refusals: Refusals
+    alone: bool = True
+
+
+def shared_of(config: Mqtt, outbox: Outbox, announcers: Announcers) -> list[Shared]:
+    """For each broker; what one does to an array is no evidence of what another would do."""
+    outage, alone = Outage(), len(config.each) == 1
+    return [
+        Shared(
+            each,
+            outbox,
+            Caution(),
+            OutageLog(each.name, each.client_id, outage, alone=alone),
+            announcers,
+            Negotiation(each),
+            Refusals(each),
+            alone,
+        )
+        for each in config.each
+    ]
 
 
 def status(config: Mqtt, word: bytes) -> Message:

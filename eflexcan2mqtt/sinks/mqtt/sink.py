@@ -44,14 +44,19 @@ _POLL_S = 0.02
 class BrokerState:
     """How the broker's side is.
 
-    ``waiting`` is how many arrays the broker has not acknowledged, ``connections`` how many
-    connections it has accepted, ``dropped`` how many arrays had to be dropped.
+    ``connected_to`` is the name of the broker in use, empty if there is none; ``waiting`` how many
+    arrays the broker has not acknowledged, ``connections`` how many connections it has accepted,
+    ``dropped`` how many arrays had to be dropped.
     """
 
-    connected: bool
+    connected_to: str
     waiting: int
     connections: int
     dropped: int
+
+    @property
+    def connected(self) -> bool:
+        return bool(self.connected_to)
 
 
 class MqttSink(Sink):
@@ -74,7 +79,7 @@ class MqttSink(Sink):
         clock: Callable[[], float] = time.monotonic,
         waits: AbstractContextManager[None] | None = None,
     ) -> None:
-        self._name = f"{config.hostname}:{config.port}"
+        self._name = config.name
         self._announcers = Announcers(announcers)
         self._interval_s = config.publish_interval
         self._clock = clock
@@ -115,7 +120,7 @@ class MqttSink(Sink):
         """How things are now."""
         state = self._owner.state
         return BrokerState(
-            connected=state.connected,
+            connected_to=state.connected_to,
             waiting=self._waiting(state),
             connections=state.connections,
             dropped=state.dropped,
@@ -126,6 +131,7 @@ class MqttSink(Sink):
         state = self.state
         return {
             "broker": "connected" if state.connected else "away",
+            "connected_to": state.connected_to,
             "waiting": state.waiting,
             "connections": state.connections,
             "dropped_arrays": state.dropped,

@@ -55,7 +55,7 @@ class Negotiation:
     """With one broker, through all connections to it; ``current`` is what they ask for."""
 
     def __init__(self, config: Mqtt) -> None:
-        self._name = f"{config.hostname}:{config.port}"
+        self._name = config.name
         self._config = config
         self._auto = config.version == "auto"
         self._first = self.current = Terms(V311 if config.version == "3.1.1" else V5)

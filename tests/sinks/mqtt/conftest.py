@@ -7,7 +7,10 @@ import logging
 import pytest
 
 from eflexcan2mqtt.settings.schema import Mqtt, SpoolSettings
+from eflexcan2mqtt.sinks.mqtt import outage, outbox, search, session
 from eflexcan2mqtt.sinks.mqtt.sink import WAITING, MqttSink
+
+from .listed import named
 
 
 @pytest.fixture
@@ -45,3 +48,19 @@ def scripted():
     yield make
     for each in made:
         each.close()
+
+
+@pytest.fixture
+def said(lines):
+    """The log, with A, B and C for the brokers at the ports."""
+    return lambda *ports: [named(line, *ports) for line in lines()]
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """Nothing takes longer than it must; a connection of a second has held."""
+    monkeypatch.setattr(search, "RECONNECT_S", (0.1, 0.5))
+    monkeypatch.setattr(outage, "SHORT_S", 1.0)
+    monkeypatch.setattr(outbox, "DRAIN_EVERY_S", 0.1)
+    for module in (search, session):
+        monkeypatch.setattr(module, "MUTE_S", 3.0)

@@ -23,10 +23,12 @@ def kept(time, energy, clean=False, name="A"):
 class Run:
     """One run of the counters, at a broker that has ``retained``; ``counted`` is its session."""
 
-    def __init__(self, folder, retained=None, clock=lambda: 1e9):
+    def __init__(self, folder, retained=None, clock=lambda: 1e9, several=False):
         self.counted = 0.0
         self.now = 0.0
-        self.counters = EnergyCounters("eflexbatteries", folder, self._session, clock)
+        self.counters = EnergyCounters(
+            "eflexbatteries", folder, self._session, clock, several=several
+        )
         self.tick()
         self.connect(retained)
 

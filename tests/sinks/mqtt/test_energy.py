@@ -185,3 +185,70 @@ def test_the_times_of_messages_rise_whatever_the_clock_says(tmp_path, clock):
     times = [json.loads(run.publish()[0])["time"] for _ in range(30)]
     assert times == sorted(set(times))
     assert times[0] > 1_715_987_139.1
+
+
+class TestAnotherBroker:
+    """Of a list: it may have kept a message of an earlier run, or of before the last change."""
+
+    @pytest.mark.parametrize(
+        ("there", "expected"),
+        [
+            (None, 5.0),
+            (kept(4, 3), 5.0),  # older: what this run has counted holds
+            (kept(9, 5.1), 5.1),  # a step back would be small
+            (kept(9, 49), 49.0),
+            (kept(9, 51), 5.0),  # a new meter
+            (kept(9, 500), 5.0),
+        ],
+    )
+    def test_its_readers_see_no_small_step_back(self, tmp_path, there, expected):
+        run = Run(tmp_path, content(kept(5, 4)), several=True)
+        run.publish(0.0)
+        run.counted = 1.0
+        assert list(map(energy_in, run.publish())) == [5.0]
+        run.connect(content(there) if there else None)
+        [payload] = run.publish()
+        assert energy_in(payload) == expected
+        run.counted = 1.5
+        assert list(map(energy_in, run.publish())) == [expected + 0.5]
+
+    def test_nothing_is_published_there_before_it_has_had_time_for_its_message(self, tmp_path):
+        run = Run(tmp_path, content(kept(5, 4)), several=True)
+        assert len(run.publish()) == 1
+        run.tick(PUBLISH_S)
+        run.connect()
+        assert run.publish(RETAINED_S - 0.1) == []
+        assert list(map(energy_in, run.publish(0.1))) == [4.0]
+
+    def test_also_a_first_message_without_an_answer_counts(self, tmp_path):
+        run = Run(tmp_path, content(kept(5, 4)), several=True)
+        run.tick()
+        assert list(map(energy_in, run.sent())) == [4.0]
+        run.connect(content(kept(9, 4.2)))
+        run.counted = 1.0
+        # As after every beginning, readers first see what the runs before have counted.
+        [payload] = run.publish()
+        assert energy_in(payload) == 4.2
+        assert json.loads(payload)["time"] > 9
+        assert list(map(energy_in, run.publish())) == [5.2]
+
+    def test_a_battery_that_only_it_knows_keeps_its_counter(self, tmp_path):
+        run = Run(tmp_path, content(kept(5, 4)), several=True)
+        run.publish(0.0)
+        run.connect(content(kept(6, 3, name="B")))
+        [payload] = run.publish()
+        found = json.loads(payload)["batteries"]
+        assert {name: each["energy_in"] for name, each in found.items()} == {"A": 4.0, "B": 3.0}
+
+    def test_a_damaged_message_there_is_ignored(self, tmp_path, caplog):
+        run = Run(tmp_path, content(kept(5, 4)), several=True)
+        run.publish(0.0)
+        run.connect(b"x")
+        assert list(map(energy_in, run.publish())) == [4.0]
+        seen("another program has written to the topic of the counters of energy", caplog.text)
+
+    def test_with_one_broker_what_it_keeps_is_ours(self, tmp_path):
+        run = Run(tmp_path, content(kept(5, 4)))
+        run.publish(0.0)
+        run.connect(content(kept(9, 4.1)))
+        assert list(map(energy_in, run.publish())) == [4.0]

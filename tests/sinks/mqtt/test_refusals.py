@@ -8,7 +8,7 @@ import time
 import pytest
 
 from eflexcan2mqtt.sinks.message import Announcer, Message
-from eflexcan2mqtt.sinks.mqtt import outage, owner
+from eflexcan2mqtt.sinks.mqtt import outage, search
 from tests.support.arrays import array, drained, numbers, publish
 from tests.support.broker import wait_until
 from tests.support.faults import seen
@@ -34,7 +34,7 @@ PACKETS = "max_packet_size 4000"
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch):
     """A pause between two attempts is short."""
-    monkeypatch.setattr(owner, "RECONNECT_S", (0.1, 0.5))
+    monkeypatch.setattr(search, "RECONNECT_S", (0.1, 0.5))
 
 
 @pytest.fixture

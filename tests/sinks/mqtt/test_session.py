@@ -8,7 +8,7 @@ import time
 import pytest
 
 from eflexcan2mqtt.sinks.message import Announcer, Message
-from eflexcan2mqtt.sinks.mqtt import caution, owner
+from eflexcan2mqtt.sinks.mqtt import caution, search
 from tests.support.arrays import array, drained, numbers, publish
 from tests.support.broker import LONGEST_WAIT_S, wait_until
 from tests.support.faults import seen
@@ -18,7 +18,7 @@ from tests.support.proxy import ACKNOWLEDGEMENTS, TO_BROKER
 @pytest.fixture
 def hurried(monkeypatch):
     """Nothing takes longer than it must."""
-    monkeypatch.setattr(owner, "RECONNECT_S", (0.1, 1.0))
+    monkeypatch.setattr(search, "RECONNECT_S", (0.1, 1.0))
     monkeypatch.setattr(caution, "HOLD_S", 1.0)
 
 

@@ -6,7 +6,7 @@ import pytest
 from paho.mqtt.publish import single
 
 from eflexcan2mqtt.settings.schema import Mqtt
-from eflexcan2mqtt.sinks.mqtt import owner, terms
+from eflexcan2mqtt.sinks.mqtt import search, terms
 from eflexcan2mqtt.sinks.mqtt.connection import V5, V311, Connection
 from eflexcan2mqtt.sinks.mqtt.happenings import (
     CLOSED,
@@ -30,7 +30,7 @@ LARGE = 200_000
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch):
     """A pause between two attempts is short."""
-    monkeypatch.setattr(owner, "RECONNECT_S", (0.1, 0.5))
+    monkeypatch.setattr(search, "RECONNECT_S", (0.1, 0.5))
 
 
 def versions(broker):
@@ -108,7 +108,7 @@ def test_a_network_that_closes_connections_does_not_change_the_version(
     open_sink, broker, make_proxy, monkeypatch
 ):
     """A broker that starts, or one behind a proxy, closes some without a word."""
-    monkeypatch.setattr(owner, "RECONNECT_S", (1.0, 1.0))  # three more would change it
+    monkeypatch.setattr(search, "RECONNECT_S", (1.0, 1.0))  # three more would change it
     network = make_proxy(broker.port)
     sink = open_sink(network.port)
     wait_until(lambda: sink.state.connected)
