@@ -13,12 +13,13 @@ root=${DESTDIR:-}
 program=/usr/local/bin/eflexcan2mqtt
 library=/usr/local/lib/eflexcan2mqtt
 command=/usr/local/sbin/eflexcan2mqtt
-unit=/etc/systemd/system/eflexcan2mqtt.service
+units=/etc/systemd/system
 ini=/etc/eflexcan2mqtt.ini
 password=/etc/eflexcan2mqtt.password
 sysctl=/etc/sysctl.d/10-eflexcan2mqtt.conf
-spool="/var/lib/eflexcan2mqtt /var/lib/private/eflexcan2mqtt"
 service=eflexcan2mqtt.service
+# And those of more banks.
+services='eflexcan2mqtt*.service'
 
 die() {
     echo "install.sh: $*" >&2
@@ -139,19 +140,33 @@ place_settings() {
         install -D -m 600 /dev/null "$root$password"
     fi
     install -D -m 644 "$here/${packaging}eflexcan2mqtt.conf" "$root$sysctl"
-    install -D -m 644 "$here/eflexcan2mqtt.service" "$root$unit"
+    for unit in eflexcan2mqtt.service eflexcan2mqtt@.service; do
+        install -D -m 644 "$here/$unit" "$root$units/$unit"
+    done
+}
+
+# Copies of the unit, which banks had before there was a template, stay as they were made.
+name_copies() {
+    for own in "$root$units"/eflexcan2mqtt-*.service; do
+        bank=${own##*/eflexcan2mqtt-} bank=${bank%.service}
+        ! grep -qs "/etc/eflexcan2mqtt-$bank\.ini" "$own" ||
+            echo "eflexcan2mqtt@$bank.service can replace ${own#"$root"}, with the same settings;" \
+                "docs/many-banks.md says how"
+    done
 }
 
 install_all() {
     check_source
     place_program
     place_settings
+    name_copies
     if running_systemd; then
         sysctl --quiet --load "$sysctl" || echo "net.core.rmem_max stays as it is until the next start"
         systemctl daemon-reload
         systemctl --quiet enable "$service"
-        if systemctl --quiet is-active "$service"; then
-            systemctl restart "$service"
+        if systemctl --quiet is-active "$services"; then
+            systemctl try-restart "$services" ||
+                die "eflexcan2mqtt $version is installed, but not every service started again"
             echo "eflexcan2mqtt $version is installed and was restarted"
             return
         fi
@@ -170,16 +185,21 @@ NEXT
 uninstall_all() {
     if running_systemd; then
         systemctl --quiet disable --now "$service" 2>/dev/null || true
+        systemctl --quiet stop "$services" || true
     fi
     rm -rf "$root$program" "$root$library"
-    rm -f "$root$command" "$root$unit" "$root$sysctl"
+    rm -f "$root$command" "$root$sysctl" \
+        "$root$units/eflexcan2mqtt.service" "$root$units/eflexcan2mqtt@.service" \
+        "$root$units"/*.wants/eflexcan2mqtt@*.service
     if [ "$purge" = yes ]; then
-        rm -f "$root$ini" "$root$ini.new" "$root$password"
-        for folder in $spool; do
-            rm -rf "$root$folder"
+        rm -f "$root$ini" "$root$ini.new" "$root$password" \
+            "$root"/etc/eflexcan2mqtt-*.ini "$root"/etc/eflexcan2mqtt-*.password
+        for folder in /var/lib /var/lib/private; do
+            rm -rf "$root$folder"/eflexcan2mqtt "$root$folder"/eflexcan2mqtt-*
         done
     else
-        echo "kept: $ini, $password and spool and counters in /var/lib/eflexcan2mqtt"
+        echo "kept: $ini, $password and spool and counters in /var/lib/eflexcan2mqtt;" \
+            "of more banks /etc/eflexcan2mqtt-*.ini and /var/lib/eflexcan2mqtt-*"
     fi
     if running_systemd; then
         systemctl daemon-reload

@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 . packaging/roots.sh
 prepare packaging/deb.sh "$built_for" "$program" "$out"
 
-PACKED=(packaging/debian packaging/eflexcan2mqtt.{conf,1,bash} eflexcan2mqtt.{ini,service}
+PACKED=(packaging/debian packaging/eflexcan2mqtt.{conf,1,bash} eflexcan2mqtt.{ini,service} eflexcan2mqtt@.service
   README.md CHANGELOG.md docs examples)
 arch=x86_64
 

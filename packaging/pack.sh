@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # From a frozen program to the tarball.  Sourced by build.sh.
 
-RELEASE_FILES=(install.sh eflexcan2mqtt.service eflexcan2mqtt.ini packaging/eflexcan2mqtt.conf LICENSE)
+RELEASE_FILES=(install.sh eflexcan2mqtt{,@}.service eflexcan2mqtt.ini packaging/eflexcan2mqtt.conf LICENSE)
 PAGES=(README.md CHANGELOG.md docs examples)
 MOST_BYTES=12000000
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-# The fixtures `install`, with DESTDIR=root, and `release` are those of install.sh's own test.
-from .test_install import install, release  # noqa: F401
+# `install`, with DESTDIR=root, and the other fixtures are those of install.sh's own test.
+from .test_install import files, install, release, second_bank  # noqa: F401
 
 HOME = Path(__file__).parents[1]
 SCRIPTS = HOME / "packaging/debian"
@@ -23,6 +23,7 @@ INI = "etc/eflexcan2mqtt.ini"
 PASSWORD = "etc/eflexcan2mqtt.password"
 UNITS = "etc/systemd/system"
 WANTED = f"{UNITS}/multi-user.target.wants/eflexcan2mqtt.service"
+WANTED_BARN = f"{UNITS}/multi-user.target.wants/eflexcan2mqtt@barn.service"
 OLD_PROGRAM = "/usr/local/bin/eflexcan2mqtt/eflexcan2mqtt"
 NEW_PROGRAM = "/usr/lib/eflexcan2mqtt/eflexcan2mqtt"
 
@@ -81,11 +82,6 @@ def write(path, text):
     path.write_text(text)
 
 
-def files(root):
-    """All but the folders."""
-    return {str(each.relative_to(root)) for each in root.rglob("*") if not each.is_dir()}
-
-
 def test_a_first_installation_brings_an_ini_and_a_place_for_the_password(root, script):
     assert "edit /etc/eflexcan2mqtt.ini, then run:" in script("postinst", "configure")
     assert files(root) == {SHIPPED, INI, PASSWORD}
@@ -126,7 +122,8 @@ def test_what_install_sh_installed_is_removed_in_one_line_and_the_owners_is_kept
     took_over, kept = script("postinst", "configure").splitlines()
     assert took_over == (
         "eflexcan2mqtt: took over the installation by install.sh: INI, password and spool are "
-        "kept; removed /etc/systemd/system/eflexcan2mqtt.service /usr/local/bin/eflexcan2mqtt "
+        "kept; removed /etc/systemd/system/eflexcan2mqtt.service "
+        "/etc/systemd/system/eflexcan2mqtt@.service /usr/local/bin/eflexcan2mqtt "
         "/usr/local/sbin/eflexcan2mqtt /etc/sysctl.d/10-eflexcan2mqtt.conf"
     )
     assert "/etc/eflexcan2mqtt.ini is kept as it is" in kept
@@ -141,6 +138,48 @@ def test_the_service_stays_enabled_with_the_unit_of_the_package(by_install_sh, s
     assert (by_install_sh / WANTED).readlink() == Path(
         "/usr/lib/systemd/system/eflexcan2mqtt.service"
     )
+
+
+def test_more_banks_stay_enabled_with_the_template_of_the_package(
+    by_install_sh,
+    script,
+    second_bank,  # noqa: F811
+):
+    root = by_install_sh
+    script("postinst", "configure")
+    assert not (root / UNITS / "eflexcan2mqtt@.service").exists()
+    assert (root / WANTED_BARN).readlink() == Path("/usr/lib/systemd/system/eflexcan2mqtt@.service")
+    assert files(root) >= second_bank
+
+
+def test_a_bank_with_a_copy_of_the_unit_keeps_it_and_is_named_what_can_replace_it(
+    root, script, upgrade
+):
+    script("postinst", "configure")
+    copy = f"[Service]\nExecStart={NEW_PROGRAM} --config /etc/eflexcan2mqtt-barn.ini\n"
+    write(root / UNITS / "eflexcan2mqtt-barn.service", copy)
+    assert upgrade((root / SHIPPED).read_text()) == (
+        "eflexcan2mqtt: eflexcan2mqtt@barn.service can replace "
+        "/etc/systemd/system/eflexcan2mqtt-barn.service, with the same settings; "
+        "/usr/share/doc/eflexcan2mqtt/docs/many-banks.md says how\n"
+    )
+    assert (root / UNITS / "eflexcan2mqtt-barn.service").read_text() == copy
+
+
+def test_a_purge_takes_more_banks_with_it_and_a_removal_keeps_them(
+    root,
+    script,
+    second_bank,  # noqa: F811
+):
+    script("postinst", "configure")
+    write(root / "etc/eflexcan2mqtt-barn.password", "secret")
+    shutil.rmtree(root / "usr")
+    kept = files(root)
+    script("prerm", "remove")
+    script("postrm", "remove")
+    assert files(root) == kept >= {*second_bank, WANTED_BARN}
+    script("postrm", "purge")
+    assert files(root) == set()
 
 
 def test_an_installation_from_a_checkout_is_removed_with_its_environment(by_install_sh, script):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -18,6 +19,8 @@ from .support.checkout import THIS_PYTHON, copy_checkout, installed
 HOME = Path(__file__).parents[1]
 PROGRAM = "usr/local/bin/eflexcan2mqtt"
 SYSCTL = "packaging/eflexcan2mqtt.conf"
+UNITS = ("eflexcan2mqtt.service", "eflexcan2mqtt@.service")
+WANTS = "etc/systemd/system/multi-user.target.wants"
 
 
 @pytest.fixture
@@ -28,7 +31,7 @@ def release(tmp_path):
     program = folder / "eflexcan2mqtt/eflexcan2mqtt"
     program.write_text("#!/bin/sh\necho frozen\n")
     program.chmod(0o755)
-    for name in ("install.sh", "eflexcan2mqtt.ini", "eflexcan2mqtt.service", SYSCTL):
+    for name in ("install.sh", "eflexcan2mqtt.ini", *UNITS, SYSCTL):
         shutil.copy(HOME / name, folder)
     (folder / "VERSION").write_text("9.9 x86_64\n")
     return folder
@@ -69,7 +72,7 @@ def test_it_puts_everything_in_its_place_and_says_what_is_next(install, root):
     assert str((root / "usr/local/sbin/eflexcan2mqtt").readlink()) == f"/{PROGRAM}/eflexcan2mqtt"
     for name, place in (
         ("eflexcan2mqtt.ini", "etc/eflexcan2mqtt.ini"),
-        ("eflexcan2mqtt.service", "etc/systemd/system/eflexcan2mqtt.service"),
+        *((unit, f"etc/systemd/system/{unit}") for unit in UNITS),
         (SYSCTL, "etc/sysctl.d/10-eflexcan2mqtt.conf"),
     ):
         assert (root / place).read_bytes() == (HOME / name).read_bytes()
@@ -119,11 +122,80 @@ def test_it_goes_without_the_settings_unless_purged(install, root):
     install()
     (root / "var/lib/private/eflexcan2mqtt").mkdir(parents=True)
     assert install("--uninstall").returncode == 0
-    left = {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir()}
-    assert left == {"etc/eflexcan2mqtt.ini", "etc/eflexcan2mqtt.password"}
+    assert files(root) == {"etc/eflexcan2mqtt.ini", "etc/eflexcan2mqtt.password"}
     assert (root / "var/lib/private/eflexcan2mqtt").is_dir()
     assert install("--uninstall", "--purge").returncode == 0
     assert not list(root.rglob("*eflexcan2mqtt*"))
+
+
+@pytest.fixture
+def second_bank(root):
+    """A second bank, as its owner makes it."""
+    state = root / "var/lib/private/eflexcan2mqtt-barn/spool.db"
+    for file in (root / "etc/eflexcan2mqtt-barn.ini", state):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("of the barn")
+    (root / "var/lib/eflexcan2mqtt-barn").symlink_to("private/eflexcan2mqtt-barn")
+    (root / WANTS).mkdir(parents=True, exist_ok=True)
+    (root / WANTS / "eflexcan2mqtt@barn.service").symlink_to(
+        "/etc/systemd/system/eflexcan2mqtt@.service"
+    )
+    return {
+        "etc/eflexcan2mqtt-barn.ini",
+        "var/lib/eflexcan2mqtt-barn",
+        "var/lib/private/eflexcan2mqtt-barn/spool.db",
+    }
+
+
+def test_more_banks_go_with_the_first(install, root, second_bank):
+    install()
+    done = install("--uninstall")
+    assert "kept: " in done.stdout
+    assert "/etc/eflexcan2mqtt-*.ini" in done.stdout
+    first = {"etc/eflexcan2mqtt.ini", "etc/eflexcan2mqtt.password"}
+    assert files(root) == first | second_bank
+    (root / "etc/eflexcan2mqtt-barn.password").write_text("secret")
+    install("--uninstall", "--purge")
+    assert files(root) == set()
+
+
+def files(root):
+    """All but the folders; a link to one is no folder."""
+    found = (path for path in root.rglob("*") if path.is_symlink() or not path.is_dir())
+    return {str(path.relative_to(root)) for path in found}
+
+
+def test_the_copy_of_the_unit_that_a_bank_had_stays_and_what_can_replace_it_is_named(install, root):
+    install()
+    copy = root / "etc/systemd/system/eflexcan2mqtt-barn.service"
+    copy.write_text(f"[Service]\nExecStart=/{PROGRAM} --config /etc/eflexcan2mqtt-barn.ini\n")
+    other = copy.with_name("eflexcan2mqtt-other.service")
+    other.write_text(f"[Service]\nExecStart=/{PROGRAM} --config /etc/own.ini\n")
+    before = copy.read_bytes()
+    said = [line for line in install().stdout.splitlines() if "can replace" in line]
+    assert said == [
+        "eflexcan2mqtt@barn.service can replace /etc/systemd/system/eflexcan2mqtt-barn.service, "
+        "with the same settings; docs/many-banks.md says how"
+    ]
+    assert copy.read_bytes() == before
+
+
+def test_systemd_finds_no_mistake_in_the_units(tmp_path):
+    """With a program that exists; the machine of tests/system asks for the installed ones."""
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("no systemd-analyze here")
+    for unit in UNITS:
+        text = (HOME / unit).read_text()
+        (tmp_path / unit).write_text(
+            re.sub("^ExecStart=[^ ]+", "ExecStart=/bin/true", text, flags=re.MULTILINE)
+        )
+    done = subprocess.run(
+        ["systemd-analyze", "verify", tmp_path / UNITS[0], tmp_path / "eflexcan2mqtt@barn.service"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_checkout_is_installed_with_an_environment_of_its_own(install, root, tmp_path):

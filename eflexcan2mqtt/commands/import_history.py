@@ -15,6 +15,7 @@ from ..protocol.events import Events
 from ..protocol.limits import adjusted
 from ..protocol.minutes import MINUTE_S, Minute, Minutes
 from ..protocol.reading import Reading
+from ..settings import secrets
 from ..settings.schema import Config
 from ..sinks.database import give_to_owner_of_folder
 from ..sinks.history.store import History, HistoryBusyError, HistoryError
@@ -54,7 +55,8 @@ def import_history(
                 yield _import(history, config, name, end)
             history.finish()
     except HistoryBusyError as error:
-        yield Finding(False, f"{error}; stop the service first: sudo systemctl stop eflexcan2mqtt")
+        unit = secrets.service(ini or secrets.SERVICE_INI).removesuffix(".service")
+        yield Finding(False, f"{error}; stop the service first: sudo systemctl stop {unit}")
     except HistoryError as error:
         yield Finding(False, str(error))
 

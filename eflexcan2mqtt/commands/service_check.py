@@ -35,7 +35,7 @@ _CREDENTIAL = re.compile(r"(?m)^LoadCredential=[^:\n]+:(.+)$")
 
 def unit_of(ini: Path | None) -> str:
     """The unit whose service uses this INI; empty without one, or if root does not ask."""
-    unit = _unit() if ini and os.geteuid() == 0 else ""
+    unit = _unit(secrets.service(ini)) if ini and os.geteuid() == 0 else ""
     used = ini and re.search(rf"(?m)^ExecStart=.* {re.escape(str(ini.absolute()))}\b", unit)
     return unit if used else ""
 
@@ -46,11 +46,12 @@ def readable(config: Config, ini: Path, unit: str) -> Iterator[Finding]:
     files = (mqtt.password_file, mqtt.tls_ca, mqtt.tls_cert, mqtt.tls_key, web.password_file)
     handed_over = [Path(each) for each in _CREDENTIAL.findall(unit)]
     if not _can_read(ini, unit):
-        remedy = f"run `chmod 644 {ini}`, and keep its password in {secrets.PASSWORD_PATH}"
+        place = secrets.place_of_password(ini)
+        remedy = f"run `chmod 644 {ini}`, and keep its password in {place}"
         yield Finding(False, f"{ini}: the service's user cannot read it: {remedy}")
     for file in (Path(each).absolute() for each in files if each):
         if file not in handed_over and not _can_read(file, unit):
-            remedy = secrets.handing_over(file)
+            remedy = secrets.handing_over(file, secrets.service(ini))
             yield Finding(False, f"{file}: the service's user cannot read it: {remedy}")
 
 
@@ -92,16 +93,27 @@ def _values(setting: str, unit: str) -> list[str]:
     return " ".join(re.findall(rf"(?m)^{setting}=(.*)$", unit)).split()
 
 
-def _unit() -> str:
+def _unit(name: str) -> str:
     """The installed unit with its drop-ins; empty if there is none."""
-    command = ["systemctl", "cat", secrets.SERVICE]
+    command = ["systemctl", "cat", name]
+    # The libraries of the frozen program are too old for the systemctl of a newer Debian.
+    environment = {key: os.environ[key] for key in os.environ if key != "LD_LIBRARY_PATH"}
     try:
         done = subprocess.run(  # noqa: S603 (our own words)
-            command, capture_output=True, text=True, check=False, timeout=ANSWER_S
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=ANSWER_S,
+            env=environment,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout if not done.returncode and "\nDynamicUser=yes" in done.stdout else ""
+    if done.returncode or "\nDynamicUser=yes" not in done.stdout:
+        return ""
+    # Of a template, systemctl shows the text that all its services share.
+    _, _, instance = name.removesuffix(".service").partition("@")
+    return done.stdout.replace("%i", instance)
 
 
 def _can_read(file: Path, unit: str) -> bool:

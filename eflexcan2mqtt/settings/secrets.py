@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -14,8 +15,26 @@ PASSWORD_PATH = Path("/etc/eflexcan2mqtt.password")
 SERVICE_INI = Path("/etc/eflexcan2mqtt.ini")
 SERVICE = "eflexcan2mqtt.service"
 
+_INI_OF_BANK = re.compile(r"eflexcan2mqtt-(.+)\.ini")
+
 MOUNTED = Path("/run/secrets")
 """Here an engine mounts the secrets of a container, readable by all users in it."""
+
+
+def service(ini: Path) -> str:
+    """The service whose INI has this name, if it is in /etc."""
+    bank = _INI_OF_BANK.fullmatch(ini.name)
+    if not bank:
+        return SERVICE
+    # Until 1.3.0, a bank had a copy of the unit, which its owner may have kept.
+    copy = f"eflexcan2mqtt-{bank[1]}.service"
+    kept = (ini.with_name("systemd") / "system" / copy).exists()
+    return copy if kept else f"eflexcan2mqtt@{bank[1]}.service"
+
+
+def place_of_password(ini: Path) -> str:
+    """Where the password of the service with this INI belongs."""
+    return f"{PASSWORD_PATH}{'' if service(ini) == SERVICE else ', which all banks use'}"
 
 
 def exposed(path: Path | None, config: Config) -> list[Path]:
@@ -38,18 +57,19 @@ def warning(file: Path, path: Path | None) -> str:
     The user of the service must still be able to read what it needs.
     """
     remedy = f"run `chmod 600 {file}`"
-    if path and path.resolve() == SERVICE_INI:
+    ini = path.resolve() if path else Path()
+    if ini == SERVICE_INI or (ini.parent == SERVICE_INI.parent and service(ini) != SERVICE):
         if file == path:
-            remedy = f"move the password to {PASSWORD_PATH}"
+            remedy = f"move the password to {place_of_password(ini)}"
         elif file != PASSWORD_PATH:
-            remedy += f", and {handing_over(file)}"
+            remedy += f", and {handing_over(file, service(ini))}"
     return f"{file}: readable by all users but holds a password or key: {remedy}"
 
 
-def handing_over(file: Path) -> str:
-    """How the service gets a file that only root may read."""
+def handing_over(file: Path, unit: str) -> str:
+    """How a service gets a file that only root may read."""
     return (
-        f"let systemd hand it to the service: `sudo systemctl edit {SERVICE}`, and there "
+        f"let systemd hand it to the service: `sudo systemctl edit {unit}`, and there "
         f"`[Service]` and `LoadCredential={file.name}:{file}`"
     )
 

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -152,6 +153,13 @@ def test_the_service_must_not_run(done, recording, tmp_path):
         [found] = done(recording(0, 1))
     assert not found.good
     seen("import-history: the service is running", found.text)
+
+
+def test_the_service_to_stop_is_that_of_the_bank(config, recording, tmp_path):
+    with closing(History(tmp_path / "kept")):
+        barn = Path("/etc/eflexcan2mqtt-barn.ini")
+        [found] = import_history(config, [str(recording(0, 1))], None, barn)
+    assert found.text.endswith("sudo systemctl stop eflexcan2mqtt@barn")
 
 
 def test_a_folder_that_cannot_be_used_is_named(done, tmp_path):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
-from eflexcan2mqtt.commands.service_check import first_free_port, readable, unit_of
+from eflexcan2mqtt.commands.service_check import first_free_port, readable, state_folder, unit_of
 from eflexcan2mqtt.settings.load import load
 from tests.support.broker import free_port
 from tests.support.faults import seen
@@ -90,6 +91,39 @@ def test_another_ini_than_the_services_is_its_owners_business(ini, unit):
     other = ini.with_name("mine.ini")
     other.write_text(ini.read_text())
     assert found(other) == []
+
+
+def test_the_ini_of_a_further_bank_is_looked_at_as_its_service_sees_it(ini, unit, tmp_path):
+    """systemctl shows the text of the template, with %i for the bank."""
+    barn = ini.rename(ini.with_name("eflexcan2mqtt-barn.ini"))
+    secret = ini.with_name("secret")
+    template = f"ExecStart=/x/eflexcan2mqtt --config {tmp_path.resolve()}/eflexcan2mqtt-%i.ini"
+    unit(template, "StateDirectory=eflexcan2mqtt-%i")
+    [text] = found(barn)
+    assert "`sudo systemctl edit eflexcan2mqtt@barn.service`, and there `[Service]` and " in text
+    assert state_folder(unit_of(barn)) == Path("/var/lib/eflexcan2mqtt-barn")
+    unit(template, f"LoadCredential=secret:{secret}")
+    assert found(barn) == []
+
+
+def test_each_bank_is_looked_up_by_the_name_of_its_ini(ini, unit, tmp_path):
+    asked = tmp_path / "bin/asked"
+    unit()
+    (tmp_path / "bin/systemctl").write_text(f"#!/bin/sh\necho $@ >{asked}\n")
+    for name, service in (
+        ("eflexcan2mqtt.ini", "eflexcan2mqtt.service"),
+        ("eflexcan2mqtt-my-barn.ini", "eflexcan2mqtt@my-barn.service"),
+    ):
+        unit_of(ini.with_name(name))
+        assert asked.read_text() == f"cat {service}\n"
+
+
+def test_systemctl_does_not_get_the_libraries_of_the_frozen_program(ini, unit, monkeypatch):
+    unit()
+    systemctl = ini.with_name("bin") / "systemctl"
+    systemctl.write_text(f'#!/bin/sh\n[ -z "$LD_LIBRARY_PATH" ] && cat {systemctl.parent}/unit\n')
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/usr/lib/eflexcan2mqtt/_internal")
+    assert unit_of(ini)
 
 
 def test_without_the_service_there_is_nothing_to_find(ini):

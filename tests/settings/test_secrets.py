@@ -75,9 +75,24 @@ def test_the_remedy_for_an_exposed_secret_does_not_lock_the_service_out(tmp_path
     assert f"`LoadCredential=client.key:{key}`" in secrets.warning(key, service)
     own = secrets.PASSWORD_PATH  # systemd reads it as root
     assert secrets.warning(own, service).endswith(f": run `chmod 600 {own}`")
+    barn = service.with_name("eflexcan2mqtt-barn.ini")
+    assert secrets.warning(barn, barn).endswith(f"{move}, which all banks use")
+    assert "`sudo systemctl edit eflexcan2mqtt@barn.service`" in secrets.warning(key, barn)
+    elsewhere = tmp_path / barn.name
+    assert secrets.warning(key, elsewhere).endswith(f": run `chmod 600 {key}`")
     link = tmp_path / "link.ini"
     link.symlink_to(service)
     assert secrets.warning(link, link).endswith(move)
+
+
+def test_a_bank_that_kept_its_copy_of_the_unit_is_told_about_that_one(tmp_path):
+    barn = tmp_path / "eflexcan2mqtt-barn.ini"
+    assert secrets.service(barn) == "eflexcan2mqtt@barn.service"
+    copy = tmp_path / "systemd/system/eflexcan2mqtt-barn.service"
+    copy.parent.mkdir(parents=True)
+    copy.touch()
+    assert secrets.service(barn) == "eflexcan2mqtt-barn.service"
+    assert secrets.service(tmp_path / "eflexcan2mqtt-shed.ini") == "eflexcan2mqtt@shed.service"
 
 
 def test_the_service_gets_its_password_as_a_credential(write, tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from eflexcan2mqtt.settings.describe import settings_table, shipped_ini
 from .completion import completion
 from .manual import manual
 from .tables import fault_table, field_table, limit_table, off_table, status_table
+from .template_unit import template
 
 HOME = Path(__file__).parents[2]
 INI = HOME / "eflexcan2mqtt.ini"
@@ -25,6 +26,8 @@ COMMAND_LINE_PAGE = HOME / "docs" / "command-line.md"
 DBC = HOME / "examples" / "eflex.dbc"
 MANUAL = HOME / "packaging" / "eflexcan2mqtt.1"
 COMPLETION = HOME / "packaging" / "eflexcan2mqtt.bash"
+UNIT = HOME / "eflexcan2mqtt.service"
+TEMPLATE_UNIT = HOME / "eflexcan2mqtt@.service"
 
 
 def between(text: str, name: str, part: str) -> str:
@@ -49,6 +52,7 @@ def generated() -> dict[Path, str]:
         DBC: dbc(),
         MANUAL: manual(),
         COMPLETION: completion(),
+        TEMPLATE_UNIT: template(UNIT.read_text()),
     }
 
 

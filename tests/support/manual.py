@@ -27,19 +27,21 @@ DESCRIPTION = (
     "batteries.",
     "systemd runs it as a service. `systemctl status eflexcan2mqtt` shows how it is, `journalctl "
     "-u eflexcan2mqtt` shows its log, and `systemctl restart eflexcan2mqtt` makes it read changed "
-    "settings.",
+    "settings. `eflexcan2mqtt@BANK` is the service of a further bank on the same machine.",
     "Data goes to standard output, messages to standard error.",
 )
 
 FILES = (
     ("/etc/eflexcan2mqtt.ini", "The settings of the service."),
+    ("/etc/eflexcan2mqtt-BANK.ini", "The settings of a further bank."),
     (
         "/etc/eflexcan2mqtt.password",
         "The password for the broker, if it asks for one. Only root can read it.",
     ),
     (
         "/var/lib/eflexcan2mqtt",
-        "Where the service keeps arrays while the broker is away, counters of energy and history.",
+        "Where the service keeps arrays while the broker is away, counters of energy and history; "
+        "for a further bank, /var/lib/eflexcan2mqtt-BANK.",
     ),
     ("eflexcan2mqtt.ini", "In the current folder: is read instead of the one in /etc."),
 )

@@ -237,7 +237,13 @@ def test_an_upgrade_leaves_a_stopped_and_disabled_service_alone(bank, tmp_path):
     machine.run("! test -e /etc/eflexcan2mqtt.ini.new")
 
 
-def test_a_purge_leaves_nothing(bank):
+def test_a_purge_leaves_nothing_not_even_of_more_banks(bank):
     machine = bank.machine
-    machine.run(f"systemctl start {SERVICE}", timeout=60)
+    machine.run(
+        "sed 's/eflexbatteries/barn/; s/^client_id = .*/client_id = barn/' "
+        "/usr/share/eflexcan2mqtt/eflexcan2mqtt.ini > /etc/eflexcan2mqtt-barn.ini && "
+        f"systemctl start {SERVICE} && systemctl enable --now {SERVICE}@barn && "
+        f"systemd-analyze verify {SERVICE}@barn.service && test -d {STATE}-barn",
+        timeout=90,
+    )
     purge(machine)

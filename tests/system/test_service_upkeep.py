@@ -13,35 +13,77 @@ from tests.support.bank import CAPTURES
 from .service import SERVICE, STATE, bank_log
 
 MANY_BANKS = (Path(__file__).parents[2] / "docs" / "many-banks.md").read_text()
+COPY = r"""
+sed -E -e 's/eflexcan2mqtt\.ini/eflexcan2mqtt-barn.ini/' \
+  -e 's/^(State|Runtime|Working)Directory=.*/&-barn/' \
+  "$(systemctl show -P FragmentPath eflexcan2mqtt)" > /etc/systemd/system/eflexcan2mqtt-barn.service
+systemctl daemon-reload
+"""
+"""How a second bank got its service until 1.3.0."""
+
+
+def commands(beginning):
+    """Those of a block of docs/many-banks.md, without sudo."""
+    [block] = re.findall(rf"```bash\n({beginning}.*?)```", MANY_BANKS, re.DOTALL)
+    return block.replace("sudo ", "")
 
 
 def test_a_second_bank_has_a_service_of_its_own(on_vcan0, tmp_path):
-    """By the very commands of docs/many-banks.md."""
+    """By the commands of docs/many-banks.md, first in place of the copy that a bank had before."""
     bank, machine = on_vcan0, on_vcan0.machine
-    commands = re.search(r"```bash\n(sudo cp .*?)```", MANY_BANKS, re.DOTALL)[1]
-    (machine.share / "second").write_text(commands.replace("sudo ", ""))
-    machine.run("bash -e /share/second", timeout=60)
     machine.run("ip link add dev vcan1 type vcan && ip link set vcan1 up")
     ini = "[can]\nchannel = vcan1\n[mqtt]\ntopic = eflexbatteries/barn\nclient_id = eflex-barn\n"
-    (machine.share / "ini").write_text(ini)
-    machine.run("cat /share/ini > /etc/eflexcan2mqtt-barn.ini")
+    (machine.share / "barn").write_text(ini)
+    (machine.share / "copy").write_text(COPY)
+    log, _ = bank_log(tmp_path, 4, seed=17)
+    barn = machine.put(log)
+
+    def arrays_of_barn(count):
+        machine.run(f"canplayer -I {barn} vcan1=can0", timeout=60)
+        machine.wait(
+            f"test $(grep -c '^eflexbatteries/barn \\[' /run/collector.output) -eq {count}"
+        )
+
     try:
-        machine.run(f"systemctl start {SERVICE}-barn", timeout=60)
-        log, _ = bank_log(tmp_path, 4, seed=17)
-        machine.run(f"canplayer -I {machine.put(log)} vcan1=can0", timeout=60)
+        machine.run("cat /share/barn > /etc/eflexcan2mqtt-barn.ini; bash -e /share/copy")
+        machine.run(f"systemctl enable --now {SERVICE}-barn", timeout=60)
+        arrays_of_barn(4)
+        said = machine.run("cd /root/eflexcan2mqtt_x86_64 && ./install.sh", timeout=90).stdout
+        assert f"{SERVICE}@barn.service can replace" in said
+        (machine.share / "change").write_text(commands("sudo systemctl disable --now .*-barn\n"))
+        machine.run("bash -e /share/change", timeout=60)
+        arrays_of_barn(8)
+        # The user that systemd makes for the service is another one: it must own what is kept.
+        machine.run(
+            f'user=$(stat -c %u {STATE}-barn) && test -z "$(find {STATE}-barn ! -uid $user)" && '
+            f"! systemctl is-active {SERVICE}-barn"
+        )
+        machine.run(f"systemctl disable --now {SERVICE}@barn; rm /etc/{SERVICE}-barn.ini")
+        begin = commands("sudo cp ").replace("nano", "cp /share/barn")
+        (machine.share / "begin").write_text(begin + commands("sudo eflexcan2mqtt --config "))
+        said = machine.run("bash /share/begin", timeout=60).stdout  # the check hears no battery
+        assert "/etc/eflexcan2mqtt-barn.ini: the settings are good" in said
+        assert "cannot read it" not in said
+        machine.run("chmod 600 /etc/eflexcan2mqtt-barn.ini")
+        check = "/usr/local/sbin/eflexcan2mqtt --config /etc/eflexcan2mqtt-barn.ini --check"
+        said = machine.run(check, check=False, timeout=60).stdout
+        machine.run("chmod 644 /etc/eflexcan2mqtt-barn.ini")
+        assert "eflexcan2mqtt-barn.ini: the service's user cannot read it: run `chmod 644" in said
         before = len(bank.arrays())
         bank.play(CAPTURES / "documented_example.log")
         bank.wait_arrays(before + 1)
-        machine.wait("test $(grep -c '^eflexbatteries/barn \\[' /run/collector.output) -eq 4")
-        machine.run(
-            f"systemctl is-active {SERVICE} && systemctl is-active {SERVICE}-barn && "
-            f"test -d {STATE}-barn"
-        )
+        arrays_of_barn(12)
+        health = f"RUNTIME_DIRECTORY=/run/{SERVICE}-barn /usr/local/sbin/eflexcan2mqtt health"
+        assert machine.run(health).stdout.startswith("runs: ")
+        pid = machine.run(f"systemctl show -P MainPID {SERVICE}@barn").stdout
+        machine.run("cd /root/eflexcan2mqtt_x86_64 && ./install.sh", timeout=90)
+        assert machine.run(f"systemctl show -P MainPID {SERVICE}@barn").stdout not in ("0\n", pid)
     finally:
         machine.run(
-            f"systemctl stop {SERVICE}-barn; ip link del vcan1; rm -rf {STATE}-barn "
-            f"/etc/eflexcan2mqtt-barn.ini /etc/systemd/system/{SERVICE}-barn.service; "
-            "systemctl daemon-reload",
+            f"systemctl disable --now {SERVICE}@barn {SERVICE}-barn; ip link del vcan1; "
+            f"rm -rf {STATE}-barn /var/lib/{SERVICE}-barn /etc/{SERVICE}-barn.ini "
+            f"/etc/systemd/system/{SERVICE}-barn.service; systemctl daemon-reload",
+            check=False,
             timeout=60,
         )
 
