@@ -3,7 +3,8 @@
 An array that the broker cannot take (of more than its max_packet_size, say) ends the connection
 again and again and holds up all behind it.  With two clients of one id, or on a bad network,
 every array looks like that: only what happens to one array alone, and not to a small message in
-its place, is the array's fault.
+its place, is the array's fault.  A broker that is starting, or a cluster that has lost a node, ends
+connections for a while: so it must happen to the array once more behind the small message.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Caution:
         self._acknowledged = 0  # arrays since the last broken connection
         self._tries = 0
         self._longest_s = 0.0
+        self._doubted = False  # whether a small message has passed in place of the suspect
 
     @property
     def window(self) -> int:
@@ -60,6 +62,16 @@ class Caution:
         if self._acknowledged >= IN_FLIGHT:
             self._broken = 0
 
+    def passed(self) -> bool:
+        """The small message has passed: whether the suspect is at fault.
+
+        If not, it is sent once more.
+        """
+        if not self._doubted:
+            self._doubted, self._tries = True, TRIES - 1
+            return False
+        return True
+
     def ended(self, in_flight: list[int], fair: bool, lasted_s: float) -> None:
         """A connection has ended with these arrays in flight.
 
@@ -81,4 +93,4 @@ class Caution:
 
     def clear(self) -> None:
         """There is no suspect any more."""
-        self.suspect, self._tries, self._longest_s = None, 0, 0.0
+        self.suspect, self._tries, self._longest_s, self._doubted = None, 0, 0.0, False

@@ -24,11 +24,14 @@ class Suspicion:
         self._passed_at: float | None = None
 
     def test(self) -> None:
-        """Send the small message; if the connection holds, set the suspected array aside."""
+        """Send the small message; if the connection holds, send the suspected array once more, or
+        set it aside if that has been done."""
         config, outbox, caution = self._shared[:3]
         if self._test is None:
             self._test = self._publish(Message(config.topic, EMPTY, config.qos))
         if self._passed_at is None or time.monotonic() < self._passed_at + caution.hold_s:
+            return
+        if not caution.passed():
             return
         parcel = outbox.next(1)
         if not parcel:

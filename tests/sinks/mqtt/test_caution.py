@@ -42,6 +42,27 @@ def test_an_array_is_doubted_after_five_connections_that_ended_with_it_alone():
     assert (caution.suspect, caution.tests) == (7, True)
 
 
+def test_it_is_at_fault_if_it_ends_another_connection_behind_the_small_message():
+    """A cluster that has lost a node ends connections for a while, whatever is sent."""
+    caution = Caution()
+    broken(caution, TRIES, 7)
+    assert not caution.passed()
+    assert (caution.suspect, caution.tests) == (7, False)  # it is sent once more
+    broken(caution, 1, 7)
+    assert caution.tests
+    assert caution.passed()
+
+
+def test_an_array_that_arrives_behind_the_small_message_was_not_at_fault():
+    caution = Caution()
+    broken(caution, TRIES, 7)
+    assert not caution.passed()
+    caution.acknowledged()
+    assert caution.suspect is None
+    broken(caution, TRIES, 7)
+    assert not caution.passed()
+
+
 @pytest.mark.parametrize(
     "between",
     [
