@@ -40,8 +40,9 @@ def test_a_second_bank_has_a_service_of_its_own(on_vcan0, tmp_path):
 
     def arrays_of_barn(count):
         machine.run(f"canplayer -I {barn} vcan1=can0", timeout=60)
+        # `check` sends arrays without batteries.
         machine.wait(
-            f"test $(grep -c '^eflexbatteries/barn \\[' /run/collector.output) -eq {count}"
+            f"test $(grep -c '^eflexbatteries/barn \\[{{' /run/collector.output) -eq {count}"
         )
 
     try:
