@@ -17,6 +17,10 @@
 # make web-test   the page in a real Chromium, its metrics in a real Prometheus
 # make screenshots   the pictures of the page in docs/
 # make influx-test   mosquitto, Node-RED and InfluxDB keep every point
+# make cluster-test   RabbitMQ and NATS, three nodes each that fail, and the storing reader with
+#                PostgreSQL: every reading is there (as root); SEED=1 LONG=1
+# make fleet-bench   one broker and three, 1 to 200 banks, a reader and PostgreSQL, into
+#                bench/FLEET.md (an hour, as root)
 # make test-python-3.14   all tests with Debian forky's Python (as root)
 # make test-debian-13   all tests with Debian 13's Python and its own packages (as root)
 # make generated   eflexcan2mqtt.ini, man page, completion and tables in docs/, from the code
@@ -36,7 +40,8 @@ SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 BROKER = mosquitto mosquitto_sub mosquitto_passwd openssl
 
 .PHONY: demo test test-python-3.14 test-debian-13 fuzz chaos lint lock generated mosquitto release \
-  release-amd64 container system-test ha-test ha-trees ha-screenshots influx-test web-test screenshots bench
+  release-amd64 container system-test ha-test ha-trees ha-screenshots influx-test cluster-test cluster-tree \
+  postgresql web-test screenshots bench fleet-bench
 
 demo: $(VENV)/installed mosquitto
 	$(VENV)/bin/python -m tests.support.demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(FAULTS),--faults '$(FAULTS)')
@@ -126,6 +131,37 @@ influx-test: $(VENV)/installed-test mosquitto
 	      influxdb influxdb-client >/dev/null; }
 	cd tests/influx && npm install --silent --no-audit --no-fund --no-package-lock
 	$(VENV)/bin/python -m pytest --override-ini addopts= -v -s $(or $(TESTS),tests/influx)
+
+# Debian's PostgreSQL, and the driver that the storing reader needs; RabbitMQ and NATS in a Debian 13 of
+# their own.  SEED chooses what happens to them; LONG=1 is twice as much of it; QOS is that of the banks.
+LONG =
+QOS =
+
+cluster-test: $(VENV)/installed-cluster mosquitto postgresql cluster-tree
+	$(SUDO) env PYTHONDONTWRITEBYTECODE=1 EFLEX_SEED=$(SEED) EFLEX_LONG=$(LONG) EFLEX_QOS=$(QOS) \
+	  tests/cluster/apart.sh \
+	  $(VENV)/bin/python -m pytest --override-ini addopts= -p no:cacheprovider -v -s --durations=5 \
+	  $(or $(TESTS),tests/cluster)
+
+# It is kept.
+cluster-tree:
+	$(SUDO) tests/cluster/tree.sh nats-server --version
+
+# FLEET=--quick keeps bench/FLEET.md as it is.
+FLEET = --results bench/FLEET.md database fleet
+
+fleet-bench: $(VENV)/installed-cluster mosquitto postgresql cluster-tree
+	$(SUDO) tests/cluster/apart.sh $(VENV)/bin/python -m bench $(FLEET)
+
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
+	  { $(SUDO) apt-get update -qq && \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends \
+	      postgresql >/dev/null; }
+
+$(VENV)/installed-cluster: tests/cluster/requirements.txt $(VENV)/installed-test
+	$(VENV)/bin/pip --disable-pip-version-check install --quiet -r $<
+	touch $@
 
 # The version of Home Assistant: 2026.11, 2026.2 or 2025.4.  Empty: all tests with the newest, the short
 # form with the others.

@@ -7,6 +7,8 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
+
 from eflexcan2mqtt.protocol.fields import FIELDS
 from eflexcan2mqtt.sinks.influx import to_influx
 from tests.support.bank import published, sent
@@ -28,7 +30,8 @@ CONSUMER = {
 }
 OUTPUT = {"urls", "database", "precision"}
 
-PANELS = {"stat", "timeseries", "state-timeline", "heatmap"}
+DASHBOARDS = ("grafana-dashboard.json", "grafana-fleet.json")
+PANELS = {"stat", "timeseries", "state-timeline", "heatmap", "table"}
 
 
 def telegraf():
@@ -74,24 +77,40 @@ def test_every_node_of_node_red_is_wired_to_another_and_needs_nothing_installed(
         assert node.get("z", "eflex.tab") == "eflex.tab"
 
 
+@pytest.fixture(params=DASHBOARDS)
+def dashboard(request):
+    return json.loads((EXAMPLES / request.param).read_text())
+
+
 def test_the_dashboard_asks_for_fields_that_there_are():
     dashboard = json.loads((EXAMPLES / "grafana-dashboard.json").read_text())
     there = points()
     asked = set()
     for panel in dashboard["panels"]:
-        assert panel["type"] in PANELS
-        assert panel.keys() >= {"id", "title", "gridPos", "datasource", "fieldConfig", "options"}
         for target in panel["targets"]:
-            assert target["rawQuery"] is True
             asked |= set(re.findall(r'\w+\("(\w+)"\)', target["query"])) - {"each"}
     assert asked <= there
     assert asked >= {f"cell_voltages_{place}" for place in range(16)}
+
+
+def test_the_panels_of_a_dashboard_have_what_grafana_needs(dashboard):
+    for panel in dashboard["panels"]:
+        assert panel["type"] in PANELS
+        assert panel.keys() >= {"id", "title", "gridPos", "datasource", "fieldConfig", "options"}
+        for each in (panel, *panel["targets"]):
+            assert each["datasource"]["uid"] == "${datasource}"
+        assert all(target["rawQuery"] is True for target in panel["targets"])
     ids = [panel["id"] for panel in dashboard["panels"]]
     assert len(set(ids)) == len(ids)
 
 
-def test_the_panels_of_the_dashboard_do_not_lie_on_each_other():
-    dashboard = json.loads((EXAMPLES / "grafana-dashboard.json").read_text())
+def test_a_dashboard_has_the_variables_that_it_uses(dashboard):
+    there = {each["name"] for each in dashboard["templating"]["list"]}
+    used = set(re.findall(r"\$\{?(?!tag_|col\b|timeFilter)([a-z]\w*)", json.dumps(dashboard)))
+    assert used == there
+
+
+def test_the_panels_of_a_dashboard_do_not_lie_on_each_other(dashboard):
     taken = set()
     for panel in dashboard["panels"]:
         place = panel["gridPos"]

@@ -15,7 +15,7 @@ from eflexcan2mqtt.sinks.mqtt.caution import IN_FLIGHT
 from eflexcan2mqtt.sinks.mqtt.outage import SHORT_S
 from tests.support.broker import wait_until
 from tests.support.faults import seen
-from tests.support.fed_bridge import FedBridge, arrived
+from tests.support.fed_bridge import FedBank, FedBridge, arrived
 from tests.support.proxy import PUBCOMP, PUBLISH, PUBREC, TO_BROKER, TO_CLIENT
 
 CYCLES = 400
@@ -38,7 +38,7 @@ def make_bridge(broker, network, subscribe, tmp_path):
 
     def make(**mqtt):
         subscriber = subscribe(broker.port, session="reader")
-        bridge = FedBridge(tmp_path, network.port, CYCLES, **mqtt)
+        bridge = FedBridge(tmp_path, network.port, FedBank(CYCLES), **mqtt)
         made.append(bridge)
 
         def counted():

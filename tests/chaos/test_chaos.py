@@ -16,7 +16,7 @@ from eflexcan2mqtt.sinks.mqtt.caution import IN_FLIGHT
 from eflexcan2mqtt.sources.simulator import CYCLE_S
 from tests.support.broker import wait_until
 from tests.support.faults import seen
-from tests.support.fed_bridge import PACE, FedBridge, arrived
+from tests.support.fed_bridge import PACE, FedBank, FedBridge, arrived
 from tests.support.proxy import PUBCOMP, PUBLISH, PUBREC, TO_BROKER, TO_CLIENT
 
 SEED = int(os.environ.get("EFLEX_SEED", "1"))
@@ -92,7 +92,7 @@ def network(remembering_broker, make_proxy):
 def bridge(network, tmp_path):
     """The program behind that network."""
     cycles = int((MINUTES + 1) * 60 * CYCLES_A_SECOND)
-    made = FedBridge(tmp_path, network.port, cycles, SEED, keepalive=2)
+    made = FedBridge(tmp_path, network.port, FedBank(cycles, SEED), keepalive=2)
     yield made
     made.kill()
 

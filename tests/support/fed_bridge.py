@@ -1,4 +1,4 @@
-"""A bank at ten times its pace on a pipe to the program, and what must arrive of it."""
+"""A bank that is faster than a real one, on a pipe to the program, and what must arrive of it."""
 
 from __future__ import annotations
 
@@ -25,19 +25,36 @@ PACE = 10
 END_S = 60.0
 
 
+class FedBank:
+    """What a bank of so many ``batteries`` sends in so many ``cycles``, at ``pace`` times its own.
+
+    ``texts`` has the frames of each cycle as candump writes them, ``payloads`` its array.
+    """
+
+    def __init__(
+        self,
+        cycles: int,
+        seed: int = 1,
+        batteries: int = BATTERIES,
+        pace: float = PACE,
+        fields: str = "documented",
+    ) -> None:
+        size = batteries * FRAMES_PER_BURST
+        frames = list(islice(simulator.frames(batteries, START, seed), cycles * size))
+        lines = list(map(candump_line, frames))
+        self.texts = ["".join(lines[at : at + size]) for at in range(0, len(lines), size)]
+        self.payloads = [to_json(array).encode() for array in published(frames, fields)]
+        self.cycle_s = simulator.CYCLE_S / pace
+
+
 class FedBridge:
     """The program on a pipe, which may be killed and started again; it keeps its spool.
 
-    The bank has ``cycles`` at most; ``fed`` is how many the program has been given.
+    ``fed`` is how many cycles of the bank the program has been given.
     """
 
-    def __init__(self, folder: Path, port: int, cycles: int, seed: int = 1, **mqtt: object) -> None:
-        count = cycles * BATTERIES * FRAMES_PER_BURST
-        frames = list(islice(simulator.frames(BATTERIES, START, seed), count))
-        self._payloads = [to_json(array).encode() for array in published(frames)]
-        lines = list(map(candump_line, frames))
-        size = BATTERIES * FRAMES_PER_BURST
-        self._cycles = ["".join(lines[at : at + size]) for at in range(0, count, size)]
+    def __init__(self, folder: Path, port: int, bank: FedBank, **mqtt: object) -> None:
+        self._bank = bank
         self._ini = folder / "bridge.ini"
         self._log = folder / "bridge.log"
         settings = {"hostname": "127.0.0.1", "port": port, **mqtt}
@@ -63,11 +80,11 @@ class FedBridge:
     def feed(self, count: int) -> None:
         """Send the next cycles at their pace."""
         assert self.process.stdin
-        for text in self._cycles[self.fed : self.fed + count]:
+        for text in self._bank.texts[self.fed : self.fed + count]:
             self.process.stdin.write(text)
             self.process.stdin.flush()
             self.fed += 1
-            self._due += simulator.CYCLE_S / PACE
+            self._due += self._bank.cycle_s
             time.sleep(max(0.0, self._due - time.monotonic()))
 
     def has_read(self) -> bool:
@@ -78,7 +95,7 @@ class FedBridge:
 
     def expected(self) -> list[bytes]:
         """The arrays of what it was given, one for each cycle."""
-        return self._payloads[: self.fed]
+        return self._bank.payloads[: self.fed]
 
     def end(self) -> int:
         """Tell it that there is no more, and wait for its end; the exit status."""

@@ -1,0 +1,173 @@
+"""What an engine does with what banks and readers ask of it, in the words of docs/many-banks.md.
+
+Each is seen from outside, by clients of its nodes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from .client import V5, V311, Client
+from .node import Node
+
+DOCS = Path(__file__).parents[2] / "docs/many-banks.md"
+SETTLE_S = 1.0
+"""Until what will not come would have come."""
+RETAINED_S, RETAINED_TRIES = 3.0, 5
+LONGEST_SEARCH_S = 60.0
+
+YES, NO, NONE = "yes", "no", "—"
+Where = tuple[str, int]
+
+
+def documented(engine: str) -> dict[str, str]:
+    """The column of an engine in the table of engines."""
+    lines = DOCS.read_text().splitlines()
+    [head] = [number for number, line in enumerate(lines) if line.startswith("| engine |")]
+    names = _cells(lines[head])
+    found = {}
+    for line in lines[head + 2 :]:
+        if not line.startswith("|"):
+            break
+        cells = _cells(line)
+        found[cells[0]] = cells[names.index(engine)]
+    return found
+
+
+def _cells(line: str) -> list[str]:
+    return [each.strip() for each in line.strip("|").split("|")]
+
+
+def answers(where: Sequence[Where]) -> dict[str, str]:
+    """What clients of the nodes see, by the first column of the table."""
+    return {
+        "MQTT": _versions(where),
+        "QoS 2, with MQTT 5": _twice(where, V5),
+        "QoS 2, with MQTT 3.1.1": _twice(where, V311),
+        "an array of 20 kB": _large(where),
+        "retained messages": _retained(where, "facts/retained"),
+        "retained messages, by a topic with `+`": _retained(where, "facts/+"),
+        "last will": _will(where),
+        "`$share`": _share(where),
+    }
+
+
+def answers_to_a_death(nodes: Sequence[Node]) -> dict[str, str]:
+    """What is left of what one node had, before it is started again."""
+    dying, other, third = (each.where for each in nodes)
+    reader = Client(dying, "facts-session")
+    reader.subscribe("facts/kept")
+    reader.close()
+    lost, watcher = Client(dying, will="facts/lost"), Client(other)
+    watcher.subscribe("facts/lost")
+    lost.publish("facts/status", b"online", retain=True)
+    watcher.publish("facts/kept", b"before")
+    nodes[0].kill()
+    watcher.publish("facts/kept", b"after")
+    found = {
+        "after a node died: what waits for its readers": _word(
+            _comes(third, {b"before", b"after"})
+        ),
+        "after a node died: its retained messages": _word(
+            any(_sees(third, "facts/status") for _ in range(RETAINED_TRIES))
+        ),
+        "after a node died: last wills of its clients": _word(watcher.payloads("facts/lost")),
+    }
+    for each in (lost, watcher):
+        each.close()
+    nodes[0].start()
+    nodes[0].wait()
+    return found
+
+
+def _word(seen: object) -> str:
+    return YES if seen else NO
+
+
+def _versions(where: Sequence[Where]) -> str:
+    found = {}
+    for name, version in (("5", V5), ("3.1.1", V311)):
+        client = Client(where[0], version=version)
+        found[name] = client.accepted
+        client.close()
+    return ", ".join(name for name, accepted in found.items() if accepted)
+
+
+def _twice(where: Sequence[Where], version: int) -> str:
+    """A message of QoS 2 is taken, and delivered with it; or what becomes of it."""
+    client = Client(where[0], version=version)
+    if not client.accepted:
+        return NONE
+    granted = client.subscribe("facts/qos", 2)
+    taken = client.publish("facts/qos", b"x", 2)
+    client.close()
+    if not taken:
+        return "refused"
+    return YES if granted == 2 else f"QoS {granted}"
+
+
+def _large(where: Sequence[Where]) -> str:
+    client = Client(where[0])
+    client.subscribe("facts/large")
+    client.publish("facts/large", bytes(20_000))
+    arrived = client.wait(lambda: client.payloads("facts/large"))
+    client.close()
+    return _word(arrived)
+
+
+def _retained(where: Sequence[Where], topic: str) -> str:
+    sender = Client(where[0])
+    sender.publish("facts/retained", b"online", retain=True)
+    time.sleep(SETTLE_S)
+    seen = [_sees(each, topic) for each in where]
+    sender.publish("facts/retained", b"", retain=True)
+    sender.close()
+    return "on one node" if seen[0] and not any(seen[1:]) and len(seen) > 1 else _word(all(seen))
+
+
+def _sees(where: Where, topic: str) -> bool:
+    client = Client(where)
+    client.subscribe(topic)
+    kept = client.wait(lambda: any(retained for _, _, retained in client.messages), RETAINED_S)
+    client.close()
+    return kept
+
+
+def _will(where: Sequence[Where]) -> str:
+    reader = Client(where[-1])
+    reader.subscribe("facts/will")
+    Client(where[0], will="facts/will").drop()
+    arrived = reader.wait(lambda: reader.payloads("facts/will"))
+    reader.publish("facts/will", b"", retain=True)
+    reader.close()
+    return _word(arrived)
+
+
+def _share(where: Sequence[Where]) -> str:
+    """Two readers of a group get each message once, together."""
+    version = V5 if YES in _twice(where, V5) else V311
+    readers = [Client(each, version=version) for each in (where[0], where[-1])]
+    for each in readers:
+        each.subscribe("$share/facts/facts/share")
+    sender = Client(where[0])
+    for number in range(10):
+        sender.publish("facts/share", b"%d" % number)
+    time.sleep(SETTLE_S)
+    shares = [len(each.messages) for each in readers]
+    for each in (*readers, sender):
+        each.close()
+    return _word(sum(shares) == 10)
+
+
+def _comes(where: Where, payloads: set[bytes]) -> bool:
+    """Whether these have waited for the reader; it tries again while the node cannot take it."""
+    deadline, found = time.monotonic() + LONGEST_SEARCH_S, set[bytes]()
+    while found != payloads and time.monotonic() < deadline:
+        client = Client(where, "facts-session")
+        client.wait_for(len(payloads), LONGEST_SEARCH_S)
+        found |= set(client.payloads("facts/kept"))
+        client.close()
+        time.sleep(SETTLE_S)
+    return found == payloads

@@ -1,0 +1,78 @@
+"""What happens to three nodes and to those who read from them, by a seed."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+
+from .network import Network
+from .node import Node
+
+FROZEN_S = CUT_S = 10.0
+DOWN_S = (1.0, 5.0)
+CALM_S = (1.0, 3.0)
+"""So long nothing happens between two faults."""
+
+
+class Faults:
+    """Each fault is over when all nodes take clients again."""
+
+    def __init__(self, nodes: Sequence[Node], readers: Sequence, random: Random) -> None:
+        self._nodes = nodes
+        self._readers = readers
+        self._random = random
+
+    def run(self, count: int) -> Iterator[str]:
+        """Let them happen, in an order of the seed, and say of each what it was."""
+        kinds: list[Callable[[], str]] = []
+        while len(kinds) < count:
+            one_of_each = [self._killed, self._frozen, self._cut, self._restarted, self._reader]
+            one_of_each.append(self._random.choice(one_of_each[:3]))
+            self._random.shuffle(one_of_each)
+            kinds += one_of_each
+        for fault in kinds[:count]:
+            time.sleep(self._random.uniform(*CALM_S))
+            begun = time.monotonic()
+            what = fault()
+            yield f"{what}, {time.monotonic() - begun:.0f} s"
+
+    def _killed(self) -> str:
+        node = self._random.choice(self._nodes)
+        node.kill()
+        time.sleep(self._random.uniform(*DOWN_S))
+        node.start()
+        node.wait()
+        return f"{node.name} killed"
+
+    def _frozen(self) -> str:
+        node = self._random.choice(self._nodes)
+        node.signal(signal.SIGSTOP)
+        time.sleep(FROZEN_S)
+        node.signal(signal.SIGCONT)
+        node.wait()
+        return f"{node.name} frozen"
+
+    def _cut(self) -> str:
+        """Its clients, a third of the banks, still reach it."""
+        node = self._random.choice(self._nodes)
+        Network.cut(node.number)
+        time.sleep(CUT_S)
+        Network.mend(node.number)
+        node.wait()
+        return f"{node.name} cut off from the others"
+
+    def _restarted(self) -> str:
+        for node in self._nodes:
+            node.stop()
+            node.start()
+            node.wait()
+        return "all restarted, one by one"
+
+    def _reader(self) -> str:
+        reader = self._random.choice(self._readers)
+        reader.end(signal.SIGKILL)
+        time.sleep(self._random.uniform(*DOWN_S))
+        reader.start()
+        return "a reader killed"

@@ -1,0 +1,176 @@
+"""Ten banks, three nodes that fail, and readers that store: every reading is there, once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections import defaultdict
+from random import Random
+
+import pytest
+
+from tests.support.bank import START
+from tests.support.broker import wait_until
+from tests.support.fed_bridge import FedBank, FedBridge
+from tests.support.postgres import rows
+
+from .client import PASSWORD, USER, Client, Witness
+from .engines import documented
+from .faults import Faults
+from .node import PORT
+from .store import HOUSE, keys, longest_gap_s, stored
+
+SEED = int(os.environ.get("EFLEX_SEED", "1"))
+LONG = bool(os.environ.get("EFLEX_LONG"))
+FAULTS = 12 if LONG else 6
+BANKS, BATTERIES, PACE = 10, 14, 4
+LONGEST_S = 360 if LONG else 210
+"""So long the banks have something to send."""
+
+STORED_S = 120.0
+
+
+@pytest.fixture(scope="session")
+def bank():
+    """What each of the banks sends."""
+    return FedBank(int(LONGEST_S * PACE), SEED, BATTERIES, PACE, "extended")
+
+
+class Fleet:
+    """Ten banks, each with a node of its own as the first of its list."""
+
+    def __init__(self, folder, nodes, bank):
+        self.banks = {}
+        self._longest = len(bank.texts)
+        for number in range(BANKS):
+            topic = f"eflex/site-{number}/house"
+            home = folder / f"bank-{number}"
+            home.mkdir()
+            first = number % len(nodes)
+            brokers = ", ".join(each.address for each in [*nodes[first:], *nodes[:first]])
+            self.banks[topic] = FedBridge(
+                home,
+                PORT,
+                bank,
+                hostname=brokers,
+                topic=topic,
+                client_id=topic.replace("/", "-"),
+                username=USER,
+                password=PASSWORD,
+                keepalive=10,
+                qos=os.environ.get("EFLEX_QOS") or nodes[0].qos,
+                fields="extended",
+            )
+        self._enough = threading.Event()
+        self._feeder = threading.Thread(target=self._feed)
+
+    def start(self):
+        self._feeder.start()
+
+    def _feed(self):
+        for _ in range(self._longest):
+            for each in self.banks.values():
+                each.feed(1)
+            if self._enough.is_set():
+                return
+
+    def end(self):
+        """No bank sends any more; all that they have sent."""
+        self._enough.set()
+        self._feeder.join()
+        for each in self.banks.values():
+            each.end()
+        return keys(
+            (topic, payload) for topic, each in self.banks.items() for payload in each.expected()
+        )
+
+    def kill(self):
+        self._enough.set()
+        if self._feeder.ident:
+            self._feeder.join()
+        for each in self.banks.values():
+            each.kill()
+
+
+@pytest.fixture
+def fleet(tmp_path, nodes, bank):
+    made = Fleet(tmp_path, nodes, bank)
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+def start_witness():
+    """Readers that count what comes twice, ended with the test."""
+    made = []
+
+    def start(*arguments):
+        made.append(Witness(*arguments))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.end()
+
+
+def missing(readings):
+    """The seconds that are missing of a bank, after its first."""
+    found = defaultdict(set)
+    for topic, _, at in readings:
+        found[topic].add(at - int(START))
+    return {topic: sorted(each) for topic, each in found.items()}
+
+
+@pytest.fixture
+def login(tmp_path):
+    """Arguments of a reader."""
+    (tmp_path / "password").write_text(PASSWORD)
+    return "--username", USER, "--password-file", str(tmp_path / "password")
+
+
+def test_every_reading_is_stored_once(nodes, fleet, make_store, database, login, start_witness):
+    brokers = [f"{each.address}:{PORT}" for each in nodes]
+    readers = [make_store(brokers[at:] + brokers[:at], f"store-{at}", *login) for at in (0, 1)]
+    witness = start_witness([each.where for each in nodes], "eflex/+/+")
+    fleet.start()
+    print()
+    for what in Faults(nodes, readers, Random(SEED)).run(FAULTS):
+        print(f"  {what}", flush=True)
+    expected = fleet.end()
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: len(stored(database)) >= len(expected), "all readings", STORED_S)
+    found = stored(database)
+    delivered, twice = witness.end()
+    print(
+        f"  {nodes[0].title}: {len(found)} of {len(expected)} readings stored, {delivered} arrays "
+        f"delivered, {twice} of them again; longest gap of a bank {longest_gap_s(database):.1f} s"
+    )
+    assert missing(expected - found) == {}
+    assert sorted(found - expected) == []
+
+
+def test_a_reader_of_a_group_ends_where_there_are_none(nodes, make_store, login):
+    """Else it would get nothing, without a word."""
+    where = [f"{nodes[0].address}:{PORT}"]
+    reader = make_store(where, "group-1", *login, "--group", "store", reads=False)
+    assert reader.wait() == 1
+    assert "as --group needs" in reader.said()
+
+
+def test_a_reader_stores_the_state_of_a_bank(nodes, make_store, database, login):
+    """The first one is retained; the next one it gets where there are no retained ones, too."""
+
+    def stored_status():
+        return [each for (each,) in rows(database, "SELECT status FROM bank")]
+
+    bank = Client(nodes[0].where)
+    bank.publish(f"{HOUSE}/status", b"online", retain=True)
+    make_store([f"{nodes[1].address}:{PORT}"], "state-1", *login)
+    if documented(nodes[0].title)["retained messages, by a topic with `+`"] == "yes":
+        wait_until(lambda: stored_status() == ["online"], "the retained state")
+    bank.publish(f"{HOUSE}/status", b"offline", retain=True)
+    wait_until(lambda: stored_status() == ["offline"], "the next state")
+    bank.publish(f"{HOUSE}/status", b"", retain=True)
+    wait_until(lambda: stored_status() == [None], "no state")
+    bank.close()
