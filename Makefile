@@ -151,7 +151,7 @@ cluster-tree:
 FLEET = --results bench/FLEET.md database fleet
 
 fleet-bench: $(VENV)/installed-cluster mosquitto postgresql cluster-tree
-	$(SUDO) tests/cluster/apart.sh $(VENV)/bin/python -m bench $(FLEET)
+	$(SUDO) env PYTHONDONTWRITEBYTECODE=1 tests/cluster/apart.sh $(VENV)/bin/python -m bench $(FLEET)
 
 postgresql:
 	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \

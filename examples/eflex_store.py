@@ -23,6 +23,7 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
@@ -45,7 +46,7 @@ QUIET_S, LONGEST_S = 0.05, 0.5
 RETRY_S = 1.0
 KEEPALIVE_S = 30
 SESSION_S = 30 * 86_400
-"""For so long the broker keeps arrays for a reader that is away, with MQTT 5."""
+"""How long the broker keeps arrays for a reader that is away, with MQTT 5."""
 ROLL_UP_S = 60.0
 ROLL_UP_PAUSE = 10
 """The pause after a day that was summed up, in times of what it took."""
@@ -143,6 +144,7 @@ class Reader:
         share = f"$share/{options.group}/" if options.group else ""
         # States are not shared: a group gets no retained ones, and two readers could swap them.
         self._topics = [share + options.topic, *(options.topic + each for each in STATES)]
+        self._tls = options.tls or options.tls_ca
         self._version = mqtt.MQTTv5
         self._broker = ""
         self._waiting: dict[object, mqtt.MQTTMessage] = {}
@@ -192,14 +194,14 @@ class Reader:
         )
         if options.username:
             client.username_pw_set(options.username, password(options.password_file))
-        if options.tls:
+        if self._tls:
             client.tls_set(options.tls_ca)
         client.on_connect = self._connected
         client.on_subscribe = self._subscribed
         client.on_message = self._received
         address = urlsplit(f"//{self._broker}")
         client.connect(
-            *(address.hostname, address.port or 1883, KEEPALIVE_S),
+            *(address.hostname, address.port or (8883 if self._tls else 1883), KEEPALIVE_S),
             clean_start=False if properties else mqtt.MQTT_CLEAN_START_FIRST_ONLY,
             properties=properties,
         )
@@ -251,13 +253,13 @@ class Reader:
     def _connected(self, client, userdata, flags, reason, properties) -> None:
         if reason.value == UNSUPPORTED and self._version == mqtt.MQTTv5:
             if self._options.group:
-                sys.exit(f"{self._broker}: this broker does not accept MQTT 5, as --group needs")
+                end(f"{self._broker}: this broker does not accept MQTT 5, as --group needs")
             log.info("%s: this broker does not accept MQTT 5; MQTT 3.1.1 is used", self._broker)
             self._version = mqtt.MQTTv311
         elif reason.is_failure:
             self._report(f"refused: {reason}")
         elif self._options.group and not getattr(properties, "SharedSubscriptionAvailable", True):
-            sys.exit(f"{self._broker}: this broker has no shared subscriptions, as --group needs")
+            end(f"{self._broker}: this broker has no shared subscriptions, as --group needs")
         else:
             client.subscribe([(topic, 1) for topic in self._topics])
 
@@ -265,7 +267,7 @@ class Reader:
         for topic, reason in zip(self._topics, reasons, strict=True):
             if reason.value != 1:
                 # With QoS 0 the broker would keep nothing.
-                sys.exit(f"{self._broker}: {topic}: expected QoS 1, the broker says: {reason}")
+                end(f"{self._broker}: {topic}: expected QoS 1, the broker says: {reason}")
         log.info("%s: reads %s", self._broker, ", ".join(self._topics))
         self._trouble = ""
 
@@ -292,6 +294,20 @@ def content(messages: Iterable[mqtt.MQTTMessage]) -> tuple[list[str], list[str]]
     return [topic for topic, _ in found], [payload for _, payload in found]
 
 
+def broker(text: str) -> str:
+    """Raises ValueError unless it is HOST or HOST:PORT."""
+    address = urlsplit(f"//{text}")
+    if not address.hostname or address.port == 0:
+        raise ValueError(text)
+    return text
+
+
+def end(why: str) -> NoReturn:
+    """End for a reason that no further try can change."""
+    log.error("%s", why)
+    sys.exit(os.EX_CONFIG)
+
+
 def password(file: str | None) -> str | None:
     """Of a file, or of systemd's credential mqtt-password."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
@@ -302,15 +318,22 @@ def password(file: str | None) -> str | None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add = parser.add_argument
-    add("--broker", action="append", required=True, metavar="HOST[:PORT]", help="again for more")
+    add(
+        "--broker",
+        type=broker,
+        action="append",
+        required=True,
+        metavar="HOST[:PORT]",
+        help="again for more",
+    )
     add("--client-id", required=True, help="of this reader alone; the broker knows it by this name")
     add("--group", help="readers with the same one share the arrays; without, each reads all")
-    add("--topic", default="eflex/+/+")
+    add("--topic", default="eflex/+/+", help="of the arrays of all banks (default: %(default)s)")
     add("--database", default="dbname=eflex", help="a connection string of PostgreSQL")
-    add("--username")
-    add("--password-file")
-    add("--tls", action="store_true")
-    add("--tls-ca", help="a file with the certificate of your own authority")
+    add("--username", help="at the broker")
+    add("--password-file", help="without it, systemd's credential mqtt-password")
+    add("--tls", action="store_true", help="the port is 8883 then, if none is named")
+    add("--tls-ca", help="a file with the certificate of your own authority; TLS, too")
     options = parser.parse_args()
     try:
         psycopg.conninfo.make_conninfo(options.database)

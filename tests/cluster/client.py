@@ -144,7 +144,7 @@ class Witness:
         client.on_connect = lambda *_: client.subscribe(topic, qos=1)
         client.on_subscribe = lambda *_: self._subscribed.set()
         client.on_message = lambda _, __, each: self._seen.update([(each.topic, each.payload)])
-        self._thread = threading.Thread(target=self._read, args=(brokers,))
+        self._thread = threading.Thread(target=self._read, args=(brokers,), daemon=True)
         self._thread.start()
         wait_until(self._subscribed.is_set, "the witness")
 

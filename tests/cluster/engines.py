@@ -15,7 +15,7 @@ from .node import Node
 DOCS = Path(__file__).parents[2] / "docs/many-banks.md"
 SETTLE_S = 1.0
 """Until what will not come would have come."""
-RETAINED_S, RETAINED_TRIES = 3.0, 5
+ANSWER_S, TRIES = 3.0, 5
 LONGEST_SEARCH_S = 60.0
 
 YES, NO, NONE = "yes", "no", "—"
@@ -71,7 +71,7 @@ def answers_to_a_death(nodes: Sequence[Node]) -> dict[str, str]:
             _comes(third, {b"before", b"after"})
         ),
         "after a node died: its retained messages": _word(
-            any(_sees(third, "facts/status") for _ in range(RETAINED_TRIES))
+            any(_sees(third, "facts/status") for _ in range(TRIES))
         ),
         "after a node died: last wills of its clients": _word(watcher.payloads("facts/lost")),
     }
@@ -130,7 +130,7 @@ def _retained(where: Sequence[Where], topic: str) -> str:
 def _sees(where: Where, topic: str) -> bool:
     client = Client(where)
     client.subscribe(topic)
-    kept = client.wait(lambda: any(retained for _, _, retained in client.messages), RETAINED_S)
+    kept = client.wait(lambda: any(retained for _, _, retained in client.messages), ANSWER_S)
     client.close()
     return kept
 
@@ -154,7 +154,7 @@ def _share(where: Sequence[Where]) -> str:
     sender = Client(where[0])
     for number in range(10):
         sender.publish("facts/share", b"%d" % number)
-    time.sleep(SETTLE_S)
+    time.sleep(ANSWER_S)
     shares = [len(each.messages) for each in readers]
     for each in (*readers, sender):
         each.close()

@@ -17,7 +17,7 @@ CALM_S = (1.0, 3.0)
 
 
 class Faults:
-    """Each fault is over when all nodes take clients again."""
+    """Each fault is over when its node takes clients again."""
 
     def __init__(self, nodes: Sequence[Node], readers: Sequence, random: Random) -> None:
         self._nodes = nodes

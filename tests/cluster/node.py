@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tests.support.broker import wait_until
@@ -96,7 +97,8 @@ class Node:
     def kill(self) -> None:
         """End it at once, if it runs."""
         if self._process is not None:
-            self.signal(signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has died by itself
+                self.signal(signal.SIGKILL)
             self._ended()
 
     def _ended(self) -> None:

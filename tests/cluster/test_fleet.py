@@ -128,38 +128,51 @@ def readings(at, count=2, **changes):
     )
 
 
-NOW = time.time()
 DAY_S = 86_400
-MESSAGES = [
-    ("eflex/north/well", readings(NOW - DAY_S, lifetime_discharge_energy=1000)),
-    ("eflex/north/well", readings(NOW, lifetime_discharge_energy=1500, battery_soc=60)),
-    ("eflex/north/well/status", "online"),
-    ("eflex/north/well/bank/attention", CALM),
-    # Silent for an hour, with a third battery that had left, and once with a wrong clock.
-    ("eflex/north/silent", readings(NOW - 3700, 3)),
-    ("eflex/north/silent", readings(NOW - 3600, 2)),
-    ("eflex/north/silent", readings(NOW + 9 * DAY_S, 2)),
-    ("eflex/north/silent/status", "offline"),
-    ("eflex/south/noted", readings(NOW, 3, battery_soc=7)),
-    ("eflex/south/noted/bank/attention", attention("notice", "Battery 3: cell 7", "Bus: lossy")),
-    ("eflex/south/worse", readings(NOW)),
-    ("eflex/south/worse/bank/attention", attention("problem", "Battery 1: its relay is open")),
-    ("eflex/west/empty/status", "online"),  # it has never sent an array
-]
 
 
 @pytest.fixture
-def small_fleet(postgres, database):
+def now():
+    """When the newest readings came."""
+    return time.time()
+
+
+def messages(now):
+    """Of five banks, with their topics."""
+    return [
+        ("eflex/north/well", readings(now - DAY_S, lifetime_discharge_energy=1000)),
+        ("eflex/north/well", readings(now, lifetime_discharge_energy=1500, battery_soc=60)),
+        ("eflex/north/well/status", "online"),
+        ("eflex/north/well/bank/attention", CALM),
+        # Silent for an hour, with a third battery that had left, and once with a wrong clock.
+        ("eflex/north/silent", readings(now - 3700, 3)),
+        ("eflex/north/silent", readings(now - 3600, 2)),
+        ("eflex/north/silent", readings(now + 9 * DAY_S, 2)),
+        ("eflex/north/silent/status", "offline"),
+        ("eflex/south/noted", readings(now, 3, battery_soc=7)),
+        (
+            "eflex/south/noted/bank/attention",
+            attention("notice", "Battery 3: cell 7", "Bus: lossy"),
+        ),
+        ("eflex/south/worse", readings(now)),
+        ("eflex/south/worse/bank/attention", attention("problem", "Battery 1: its relay is open")),
+        ("eflex/west/empty/status", "online"),  # it has never sent an array
+    ]
+
+
+@pytest.fixture
+def small_fleet(postgres, database, now):
     """The connection string of a role that can only read a small fleet."""
-    states = [each for each in MESSAGES if each[0].endswith((STATUS, ATTENTION))]
-    arrays = [each for each in MESSAGES if each not in states]
+    every = messages(now)
+    states = [each for each in every if each[0].endswith((STATUS, ATTENTION))]
+    arrays = [each for each in every if each not in states]
     [[name]] = rows(database, "SELECT 'grafana_' || current_database()")
     with psycopg.connect(database) as connection:
-        for function, cast, messages in (
+        for function, cast, sent in (
             ("store", "jsonb", arrays),
             ("store_states", "text", states),
         ):
-            columns = [list(each) for each in zip(*messages, strict=True)]
+            columns = [list(each) for each in zip(*sent, strict=True)]
             connection.execute(f"SELECT {function}(%s::text[], %s::text[]::{cast}[])", columns)
         connection.execute("SELECT write_day(battery, day) FROM changed_day")
         connection.execute(f"CREATE ROLE {name} LOGIN")
@@ -203,13 +216,13 @@ def test_the_stat_counts_what_is_silent_and_needs_attention(small_fleet):
     ]
 
 
-def test_the_silent_banks_are_those_without_a_reading_the_newest_first(small_fleet):
+def test_the_silent_banks_are_those_without_a_reading_the_newest_first(small_fleet, now):
     found = ask(small_fleet, "Silent")
     assert [(each["topic"], each["status"]) for each in found] == [
         ("eflex/north/silent", "offline"),
         ("eflex/west/empty", "online"),
     ]
-    assert found[0]["last_reading"].timestamp() == int(NOW - 3600 + 0.5)
+    assert found[0]["last_reading"].timestamp() == int(now - 3600 + 0.5)
     assert found[1]["last_reading"] is None
     [later] = ask(small_fleet, "Silent", silent="1 day")
     assert later["topic"] == "eflex/west/empty"
@@ -241,14 +254,14 @@ def test_a_bank_is_shown_with_the_batteries_of_its_last_cycle(small_fleet):
     assert well["power"] == pytest.approx(2 * power)
 
 
-def test_the_last_readings_are_found_by_the_key_and_in_the_newest_month(database):
-    arrays = [readings(NOW - days * DAY_S) for days in (70, 35, 0)]
+def test_the_last_readings_are_found_by_the_key_and_in_the_newest_month(database, now):
+    arrays = [readings(now - days * DAY_S) for days in (70, 35, 0)]
     with psycopg.connect(database) as connection:
         store = "SELECT store(%s::text[], %s::text[]::jsonb[])"
         connection.execute(store, ([HOUSE] * len(arrays), arrays))
     with psycopg.connect(database) as connection:
         [(found,)] = connection.execute("SELECT last_reading FROM fleet()").fetchall()
-        assert found.timestamp() == int(NOW + 0.5)
+        assert found.timestamp() == int(now + 0.5)
         scans = connection.execute(
             "SELECT seq_scan, idx_scan FROM pg_stat_xact_user_tables "
             "WHERE relname LIKE 'reading\\_%' ORDER BY relname DESC"

@@ -12,6 +12,7 @@ from eflexcan2mqtt.settings.describe import settings_table, shipped_ini
 
 from .completion import completion
 from .manual import manual
+from .sites import sites_table
 from .tables import fault_table, field_table, limit_table, off_table, status_table
 from .template_unit import template
 
@@ -22,6 +23,7 @@ FIELDS_PAGE = HOME / "docs" / "fields.md"
 FAULTS_PAGE = HOME / "docs" / "faults.md"
 ATTENTION_PAGE = HOME / "docs" / "attention.md"
 HOME_ASSISTANT_PAGE = HOME / "docs" / "homeassistant.md"
+FLEET_PAGE = HOME / "docs" / "fleet.md"
 COMMAND_LINE_PAGE = HOME / "docs" / "command-line.md"
 DBC = HOME / "examples" / "eflex.dbc"
 MANUAL = HOME / "packaging" / "eflexcan2mqtt.1"
@@ -48,6 +50,7 @@ def generated() -> dict[Path, str]:
         FAULTS_PAGE: between(FAULTS_PAGE.read_text(), "statuses", status_table()),
         ATTENTION_PAGE: between(ATTENTION_PAGE.read_text(), "attention", limit_table()),
         HOME_ASSISTANT_PAGE: between(HOME_ASSISTANT_PAGE.read_text(), "off", off_table()),
+        FLEET_PAGE: between(FLEET_PAGE.read_text(), "sites", sites_table()),
         COMMAND_LINE_PAGE: between(COMMAND_LINE_PAGE.read_text(), "faults", fault_table()),
         DBC: dbc(),
         MANUAL: manual(),
