@@ -22,6 +22,8 @@ CLEAR_S = 4.0
 READ_BACK_S = 4.0
 """What comes back at all comes sooner."""
 
+SENDER = "check-2"
+
 WILL, STATUS, SMALL, DONE = "the last will", "the status", "a small array", ""
 """Steps of an attempt; the others are large messages, by what they are."""
 
@@ -103,9 +105,13 @@ class Trial:
         return Outcome(step, error, back(), kept)
 
     def clear(self) -> None:
-        """Remove the status from the broker."""
+        """Remove the status from the broker.
+
+        With the client id of the one that ended without a goodbye: the broker must end its session,
+        and publish its last will, before it accepts us.
+        """
         if self._retains:
-            with suppress(BrokerError), conversation(self._config, "check", CLEAR_S) as cleaner:
+            with suppress(BrokerError), conversation(self._config, SENDER, CLEAR_S) as cleaner:
                 empty = Message(self._status, b"", retain=True)
                 cleaner.deliver([cleaner.terms.limit(empty)])
 
@@ -114,7 +120,7 @@ class Trial:
         step = WILL
         self._retains = True  # before we know: a signal may come once the broker has the last will
         try:
-            with conversation(self._config, "check-2", ATTEMPT_S, messages[WILL]) as sender:
+            with conversation(self._config, SENDER, ATTEMPT_S, messages[WILL]) as sender:
                 self._retains = sender.terms.retain
                 for step, message in messages.items():
                     if step != WILL:
@@ -127,7 +133,7 @@ class Trial:
     def _second(self) -> bool:
         """Whether there can be a second connection, without a last will."""
         try:
-            with conversation(self._config, "check-2", CLEAR_S):
+            with conversation(self._config, SENDER, CLEAR_S):
                 return True
         except BrokerError:
             return False
