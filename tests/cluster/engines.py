@@ -71,7 +71,7 @@ def answers_to_a_death(nodes: Sequence[Node]) -> dict[str, str]:
             _comes(third, {b"before", b"after"})
         ),
         "after a node died: its retained messages": _word(
-            any(_sees(third, "facts/status") for _ in range(TRIES))
+            any(sees(third, "facts/status") for _ in range(TRIES))
         ),
         "after a node died: last wills of its clients": _word(watcher.payloads("facts/lost")),
     }
@@ -121,13 +121,14 @@ def _retained(where: Sequence[Where], topic: str) -> str:
     sender = Client(where[0])
     sender.publish("facts/retained", b"online", retain=True)
     time.sleep(SETTLE_S)
-    seen = [_sees(each, topic) for each in where]
+    seen = [sees(each, topic) for each in where]
     sender.publish("facts/retained", b"", retain=True)
     sender.close()
     return "on one node" if seen[0] and not any(seen[1:]) and len(seen) > 1 else _word(all(seen))
 
 
-def _sees(where: Where, topic: str) -> bool:
+def sees(where: Where, topic: str) -> bool:
+    """Whether a new client of the node gets a retained message."""
     client = Client(where)
     client.subscribe(topic)
     kept = client.wait(lambda: any(retained for _, _, retained in client.messages), ANSWER_S)

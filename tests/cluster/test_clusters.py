@@ -16,7 +16,7 @@ from tests.support.fed_bridge import FedBank, FedBridge
 from tests.support.postgres import rows
 
 from .client import PASSWORD, USER, Client, Witness
-from .engines import documented
+from .engines import documented, sees
 from .faults import Faults
 from .node import PORT
 from .store import HOUSE, keys, longest_gap_s, stored
@@ -163,10 +163,13 @@ def test_a_reader_stores_the_state_of_a_bank(nodes, make_store, database, login)
     def stored_status():
         return [each for (each,) in rows(database, "SELECT status FROM bank")]
 
+    retained = documented(nodes[0].title)["retained messages, by a topic with `+`"] == "yes"
     bank = Client(nodes[0].where)
-    bank.publish(f"{HOUSE}/status", b"online", retain=True)
+    assert bank.publish(f"{HOUSE}/status", b"online", retain=True)
+    if retained:  # other nodes may have it a moment later
+        wait_until(lambda: sees(nodes[1].where, f"{HOUSE}/status"), "the other node")
     make_store([f"{nodes[1].address}:{PORT}"], "state-1", *login)
-    if documented(nodes[0].title)["retained messages, by a topic with `+`"] == "yes":
+    if retained:
         wait_until(lambda: stored_status() == ["online"], "the retained state")
     bank.publish(f"{HOUSE}/status", b"offline", retain=True)
     wait_until(lambda: stored_status() == ["offline"], "the next state")
