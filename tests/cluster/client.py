@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from tests.support.broker import wait_until
+from tests.support.broker import release, wait_until
 
 V311, V5 = MQTTProtocolVersion.MQTTv311, MQTTProtocolVersion.MQTTv5
 USER, PASSWORD = "eflex", "change me"
@@ -124,12 +124,14 @@ class Client:
         """Say goodbye."""
         self._client.disconnect()
         self._client.loop_stop()
+        release(self._client)
 
     def drop(self) -> None:
         """End without a word, as a power cut does."""
         self._client.loop_stop()
         if (socket := self._client.socket()) is not None:
             socket.close()
+        release(self._client)
 
 
 class Witness:
@@ -165,4 +167,5 @@ class Witness:
         """How many messages have come, and how many of them were there before."""
         self._stopping = True
         self._thread.join()
+        release(self._client)
         return sum(self._seen.values()), sum(self._seen.values()) - len(self._seen)

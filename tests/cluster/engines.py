@@ -99,6 +99,7 @@ def _twice(where: Sequence[Where], version: int) -> str:
     """A message of QoS 2 is taken, and delivered with it; or what becomes of it."""
     client = Client(where[0], version=version)
     if not client.accepted:
+        client.close()
         return NONE
     granted = client.subscribe("facts/qos", 2)
     taken = client.publish("facts/qos", b"x", 2)

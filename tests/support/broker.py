@@ -128,6 +128,13 @@ REMEMBERING = (
 """The settings of a broker that keeps sessions and what waits for them, through a restart, too."""
 
 
+def release(client: paho.Client) -> None:
+    """Let it be freed without the garbage collector, which may free its sockets before it: paho
+    closes them only then."""
+    client.on_connect = client.on_disconnect = client.on_subscribe = None
+    client.on_message = client.on_publish = None
+
+
 class Subscriber:
     """Remembers what arrives on the topics it has subscribed to.
 
@@ -181,3 +188,4 @@ class Subscriber:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        release(self._client)
