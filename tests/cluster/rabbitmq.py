@@ -32,8 +32,6 @@ class RabbitMQ(Node):
             f"RABBITMQ_MNESIA_BASE={self.folder}/data",
             f"RABBITMQ_LOG_BASE={self.folder}",
             f"RABBITMQ_PID_FILE={self.folder}/pid",
-            # So that a cut of ten seconds is noticed; by default it takes a minute.
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-kernel net_ticktime 5",
             "/usr/lib/rabbitmq/bin/rabbitmq-server",
         ]
 
