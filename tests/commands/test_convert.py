@@ -195,10 +195,10 @@ def test_the_format_may_be_in_capitals(run, tmp_path):
 
 
 def test_a_terminal_sees_how_far_it_is(command, tmp_path):
-    """In a terminal of its own."""
+    """In a terminal of its own; it takes seconds, and is told after half of one."""
     ours, theirs = os.openpty()
     process = subprocess.Popen(
-        [*command, "convert", "simulator", "bank.log", "--seconds", "200"],
+        [*command, "convert", "simulator", "bank.log", "--seconds", "2000"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=theirs,
