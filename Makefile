@@ -40,8 +40,8 @@ SUDO = $(if $(filter-out 0,$(shell id -u)),sudo)
 BROKER = mosquitto mosquitto_sub mosquitto_passwd openssl
 
 .PHONY: demo test test-python-3.14 test-debian-13 fuzz chaos lint lock generated mosquitto release \
-  release-amd64 container system-test ha-test ha-trees ha-screenshots influx-test cluster-test cluster-tree \
-  postgresql web-test screenshots bench fleet-bench
+  release-amd64 container system-test ha-test ha-trees ha-screenshots influx-test bridge-test cluster-test \
+  cluster-tree postgresql web-test screenshots bench fleet-bench
 
 demo: $(VENV)/installed mosquitto
 	$(VENV)/bin/python -m tests.support.demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(FAULTS),--faults '$(FAULTS)')
@@ -131,6 +131,16 @@ influx-test: $(VENV)/installed-test mosquitto
 	      influxdb influxdb-client >/dev/null; }
 	cd tests/influx && npm install --silent --no-audit --no-fund --no-package-lock
 	$(VENV)/bin/python -m pytest --override-ini addopts= -v -s $(or $(TESTS),tests/influx)
+
+# The tests of mosquitto's bridge, RUNS times, beside three busy loops.
+RUNS = 10
+
+bridge-test: $(VENV)/installed-test mosquitto
+	for each in 1 2 3; do timeout 3600 sh -c 'while :; do :; done' & busy="$$busy $$!"; done; \
+	trap 'kill $$busy' EXIT; \
+	for run in $$(seq $(RUNS)); do \
+	  $(VENV)/bin/python -m pytest --override-ini addopts= -q $(or $(TESTS),tests/test_many_banks.py) || exit; \
+	done
 
 # Debian's PostgreSQL, and the driver that the storing reader needs; RabbitMQ and NATS in a Debian 13 of
 # their own.  SEED chooses what happens to them; LONG=1 is twice as much of it; QOS is that of the banks.

@@ -186,7 +186,8 @@ class Fleet:
         postmaster = self._postgres.pid
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
         storing = [*self._readers, postmaster, *map(int, children)]
-        return running.exact_cpu(self._engine.pids()), running.exact_cpu(storing)
+        ended = running.cpu_of_ended_children(postmaster)  # its vacuums come and go
+        return running.exact_cpu(self._engine.pids()), running.exact_cpu(storing) + ended
 
     @contextmanager
     def _load(self, plan: Plan) -> Iterator[subprocess.Popen[str] | None]:

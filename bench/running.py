@@ -77,8 +77,18 @@ def cpu(pid: int) -> float:
 
 def cpu_in(stat: str) -> float:
     """As ``cpu``, from the text of /proc/PID/stat."""
-    after_name = stat.rpartition(")")[2].split()
-    return (int(after_name[11]) + int(after_name[12])) / TICKS
+    return _ticks(stat, 11, 12) / TICKS
+
+
+def cpu_of_ended_children(pid: int) -> float:
+    """The CPU seconds of those that a process has waited for."""
+    return _ticks(Path(f"/proc/{pid}/stat").read_text(), 13, 14) / TICKS
+
+
+def _ticks(stat: str, *columns: int) -> int:
+    """Of these columns behind the name."""
+    behind = stat.rpartition(")")[2].split()
+    return sum(int(behind[each]) for each in columns)
 
 
 def exact_cpu(pids: Iterable[int]) -> float:

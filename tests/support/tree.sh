@@ -61,9 +61,7 @@ kept "$suite" < <(
   echo "$NEEDED ${OF_DEBIAN[$suite]} ${PYTHON[$suite]}"
   cat requirements.lock requirements-test.lock
 )
-temporary
-cp -a --reflink=auto "$tree" "$temp/tree"
-tree=$temp/tree
+copied
 mkdir "$tree$HOME_INSIDE"
 # What git tracks, or would add; a file can be removed, but not yet committed.
 git ls-files -z --cached --others --exclude-standard \

@@ -66,3 +66,10 @@ kept() {
     )
   fi
 }
+
+# copied: sets `tree` to a copy of it, which ends with the shell.
+copied() {
+  temporary
+  cp -a --reflink=auto "$tree" "$temp/tree"
+  tree=$temp/tree
+}
