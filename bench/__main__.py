@@ -7,6 +7,7 @@ else a machine does should fail nobody.  The exit status is 1 if a claim is stil
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import textwrap
 import time
@@ -23,10 +24,11 @@ QUICK_SLACK = 1.5
 """The short runs of --quick scatter: one commit had 1.69 x and 2.26 x.  Ratios and sizes may be so
 much above their limits."""
 ROWS = 5_000_000
-TITLE = "# What the bridge costs"
+TITLE, TITLE_OF_MANY = "# What the bridge costs", "# What many banks cost"
+OF_MANY = {"database", "fleet"}
 HEAD = (
-    "Made by `make bench`, on this machine: {machine}. Its times are its own; a ratio compares "
-    "what ran side by side in one run."
+    "Made by `python3 -m bench {arguments}`, on this machine: {machine}. Its times are its own; a "
+    "ratio compares what ran side by side in one run."
 )
 
 
@@ -56,8 +58,10 @@ def main() -> int:
     slack = QUICK_SLACK if options.quick else 1.0
     found = [best(parts[name], slack) for name in options.part]
     if options.results:
-        head = textwrap.fill(HEAD.format(machine=machine()), WIDTH)
-        sections = [TITLE, head, *(part.markdown() for part in found)]
+        arguments = shlex.join(sys.argv[1:])
+        head = textwrap.fill(HEAD.format(arguments=arguments, machine=machine()), WIDTH)
+        title = TITLE_OF_MANY if OF_MANY.issuperset(options.part) else TITLE
+        sections = [title, head, *(part.markdown() for part in found)]
         options.results.write_text("\n\n".join(sections) + "\n")
     missed = [claim for part in found for claim in part.claims if not claim.met]
     for claim in missed:

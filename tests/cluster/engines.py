@@ -16,7 +16,10 @@ DOCS = Path(__file__).parents[2] / "docs/many-banks.md"
 SETTLE_S = 1.0
 """Until what will not come would have come."""
 ANSWER_S, TRIES = 3.0, 5
-LONGEST_SEARCH_S = 60.0
+LONGEST_SEARCH_S, WILL_S = 60.0, 20.0
+
+KEPT, LOST = "facts-session", "facts-watcher"
+"""Sessions of readers."""
 
 YES, NO, NONE = "yes", "no", "—"
 Where = tuple[str, int]
@@ -57,29 +60,41 @@ def answers(where: Sequence[Where]) -> dict[str, str]:
 def answers_to_a_death(nodes: Sequence[Node]) -> dict[str, str]:
     """What is left of what one node had, before it is started again."""
     dying, other, third = (each.where for each in nodes)
-    reader = Client(dying, "facts-session")
-    reader.subscribe("facts/kept")
-    reader.close()
-    lost, watcher = Client(dying, will="facts/lost"), Client(other)
-    watcher.subscribe("facts/lost")
+    for session, topic in ((KEPT, "facts/kept"), (LOST, "facts/lost")):
+        reader = Client(dying if session == KEPT else other, session)
+        reader.subscribe(topic)
+        reader.close()
+    lost = Client(dying, will="facts/lost")
     lost.publish("facts/status", b"online", retain=True)
-    watcher.publish("facts/kept", b"before")
+    _deliver(other, "facts/kept", b"before")
     nodes[0].kill()
-    watcher.publish("facts/kept", b"after")
+    _deliver(other, "facts/kept", b"after")
     found = {
         "after a node died: what waits for its readers": _word(
-            _comes(third, {b"before", b"after"})
+            _comes(third, KEPT, {b"before", b"after"})
         ),
         "after a node died: its retained messages": _word(
             any(sees(third, "facts/status") for _ in range(TRIES))
         ),
-        "after a node died: last wills of its clients": _word(watcher.payloads("facts/lost")),
+        "after a node died: last wills of its clients": _word(
+            _comes(other, LOST, {b"offline"}, WILL_S)
+        ),
     }
-    for each in (lost, watcher):
-        each.close()
+    lost.close()
     nodes[0].start()
     nodes[0].wait()
     return found
+
+
+def _deliver(where: Where, topic: str, payload: bytes) -> None:
+    """Publish it again until it is acknowledged: a node may end connections while it recovers."""
+    deadline = time.monotonic() + LONGEST_SEARCH_S
+    acknowledged = False
+    while not acknowledged:
+        assert time.monotonic() < deadline, f"{where} does not acknowledge {topic}"
+        client = Client(where)
+        acknowledged = client.publish(topic, payload)
+        client.close()
 
 
 def _word(seen: object) -> str:
@@ -163,13 +178,15 @@ def _share(where: Sequence[Where]) -> str:
     return _word(sum(shares) == 10)
 
 
-def _comes(where: Where, payloads: set[bytes]) -> bool:
+def _comes(
+    where: Where, session: str, payloads: set[bytes], longest_s: float = LONGEST_SEARCH_S
+) -> bool:
     """Whether these have waited for the reader; it tries again while the node cannot take it."""
-    deadline, found = time.monotonic() + LONGEST_SEARCH_S, set[bytes]()
+    deadline, found = time.monotonic() + longest_s, set[bytes]()
     while found != payloads and time.monotonic() < deadline:
-        client = Client(where, "facts-session")
-        client.wait_for(len(payloads), LONGEST_SEARCH_S)
-        found |= set(client.payloads("facts/kept"))
+        client = Client(where, session)
+        client.wait_for(len(payloads))
+        found |= {payload for _, payload, _ in client.messages}
         client.close()
         time.sleep(SETTLE_S)
     return found == payloads

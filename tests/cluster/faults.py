@@ -32,7 +32,14 @@ class Faults:
             one_of_each.append(self._random.choice(one_of_each[:3]))
             self._random.shuffle(one_of_each)
             kinds += one_of_each
-        for fault in kinds[:count]:
+        yield from self._timed(kinds[:count])
+
+    def cuts(self, lasts_s: float, count: int) -> Iterator[str]:
+        """The same, of cuts alone."""
+        yield from self._timed([lambda: self._cut(lasts_s)] * count)
+
+    def _timed(self, faults: Sequence[Callable[[], str]]) -> Iterator[str]:
+        for fault in faults:
             time.sleep(self._random.uniform(*CALM_S))
             begun = time.monotonic()
             what = fault()
@@ -54,11 +61,11 @@ class Faults:
         node.wait()
         return f"{node.name} frozen"
 
-    def _cut(self) -> str:
+    def _cut(self, lasts_s: float = CUT_S) -> str:
         """Its clients, a third of the banks, still reach it."""
         node = self._random.choice(self._nodes)
         Network.cut(node.number)
-        time.sleep(CUT_S)
+        time.sleep(lasts_s)
         Network.mend(node.number)
         node.wait()
         return f"{node.name} cut off from the others"

@@ -30,6 +30,9 @@ LONGEST_S = 360 if LONG else 210
 
 STORED_S = 120.0
 
+NOTICED_S, NOTICED = 85.0, 2
+"""Cuts that are longer than RabbitMQ's net_ticktime."""
+
 
 @pytest.fixture(scope="session")
 def bank():
@@ -128,25 +131,42 @@ def login(tmp_path):
     return "--username", USER, "--password-file", str(tmp_path / "password")
 
 
-def test_every_reading_is_stored_once(nodes, fleet, make_store, database, login, start_witness):
-    brokers = [f"{each.address}:{PORT}" for each in nodes]
-    readers = [make_store(brokers[at:] + brokers[:at], f"store-{at}", *login) for at in (0, 1)]
-    witness = start_witness([each.where for each in nodes], "eflex/+/+")
-    fleet.start()
-    print()
-    for what in Faults(nodes, readers, Random(SEED)).run(FAULTS):
-        print(f"  {what}", flush=True)
-    expected = fleet.end()
-    with contextlib.suppress(AssertionError):
-        wait_until(lambda: len(stored(database)) >= len(expected), "all readings", STORED_S)
-    found = stored(database)
-    delivered, twice = witness.end()
-    print(
-        f"  {nodes[0].title}: {len(found)} of {len(expected)} readings stored, {delivered} arrays "
-        f"delivered, {twice} of them again; longest gap of a bank {longest_gap_s(database):.1f} s"
-    )
-    assert missing(expected - found) == {}
-    assert sorted(found - expected) == []
+@pytest.fixture
+def check(nodes, fleet, make_store, database, login, start_witness):
+    """Let faults happen, given the readers, and compare what is stored with what was sent."""
+
+    def check(faults):
+        brokers = [f"{each.address}:{PORT}" for each in nodes]
+        readers = [make_store(brokers[at:] + brokers[:at], f"store-{at}", *login) for at in (0, 1)]
+        witness = start_witness([each.where for each in nodes], "eflex/+/+")
+        fleet.start()
+        print()
+        for what in faults(readers):
+            print(f"  {what}", flush=True)
+        expected = fleet.end()
+        with contextlib.suppress(AssertionError):
+            wait_until(lambda: len(stored(database)) >= len(expected), "all readings", STORED_S)
+        found = stored(database)
+        delivered, twice = witness.end()
+        print(
+            f"  {nodes[0].title}: {len(found)} of {len(expected)} readings stored, {delivered} "
+            f"arrays delivered, {twice} of them again; longest gap of a bank "
+            f"{longest_gap_s(database):.1f} s"
+        )
+        assert missing(expected - found) == {}
+        assert sorted(found - expected) == []
+
+    return check
+
+
+def test_every_reading_is_stored_once(nodes, check):
+    check(lambda readers: Faults(nodes, readers, Random(SEED)).run(FAULTS))
+
+
+@pytest.mark.skipif(not LONG, reason="only with LONG=1: it takes minutes")
+def test_every_reading_is_stored_after_a_cut_that_the_nodes_notice(nodes, check):
+    """After a minute, RabbitMQ's one node stops by itself, and joins the others again later."""
+    check(lambda readers: Faults(nodes, readers, Random(SEED)).cuts(NOTICED_S, NOTICED))
 
 
 def test_a_reader_of_a_group_ends_where_there_are_none(nodes, make_store, login):

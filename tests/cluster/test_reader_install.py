@@ -37,7 +37,7 @@ for second in $(seq 60); do
 done
 mosquitto_pub -q 1 -t "$1" -f array.json
 for second in $(seq 60); do
-  stored=$(sudo -u eflex psql --tuples-only --no-align --command 'SELECT count(*) FROM reading' eflex)
+  stored=$(sudo -u eflex psql --no-align --tuples-only -c 'SELECT count(*) FROM reading' eflex)
   [ "$stored" = 0 ] || break
   sleep 1
 done

@@ -12,7 +12,7 @@ from eflexcan2mqtt.settings.describe import settings_table, shipped_ini
 
 from .completion import completion
 from .manual import manual
-from .sites import sites_table
+from .sites import brokers_table, carries_table, sites_table
 from .tables import fault_table, field_table, limit_table, off_table, status_table
 from .template_unit import template
 
@@ -41,6 +41,12 @@ def between(text: str, name: str, part: str) -> str:
     return f"{before}{begin}{part}\n{end}{after}"
 
 
+def fleet_page(text: str) -> str:
+    """With its tables."""
+    text = between(text, "brokers", brokers_table())
+    return between(between(text, "sites", sites_table()), "carries", carries_table())
+
+
 def generated() -> dict[Path, str]:
     """Each file with the text that it should have."""
     return {
@@ -50,7 +56,7 @@ def generated() -> dict[Path, str]:
         FAULTS_PAGE: between(FAULTS_PAGE.read_text(), "statuses", status_table()),
         ATTENTION_PAGE: between(ATTENTION_PAGE.read_text(), "attention", limit_table()),
         HOME_ASSISTANT_PAGE: between(HOME_ASSISTANT_PAGE.read_text(), "off", off_table()),
-        FLEET_PAGE: between(FLEET_PAGE.read_text(), "sites", sites_table()),
+        FLEET_PAGE: fleet_page(FLEET_PAGE.read_text()),
         COMMAND_LINE_PAGE: between(COMMAND_LINE_PAGE.read_text(), "faults", fault_table()),
         DBC: dbc(),
         MANUAL: manual(),

@@ -1,8 +1,9 @@
-"""What many sites need, computed from what the benchmark found: the table of docs/fleet.md."""
+"""What many sites need, computed from what the benchmark found: the tables of docs/fleet.md."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -18,16 +19,48 @@ SITES = ((1, 1), (100, 1), (1_000, 60), (1_000, 10), (1_000, 1), (100_000, 600),
 
 DAY_S = 86_400
 LITTLE = 0.0005
-HEADER = (
-    *("sites", "seconds between arrays", "arrays a second", "Mbit/s", "cores of the broker"),
-    *("rows a second", "databases", "rows a day", "GB a day", "TB a year"),
+_STORE = (BENCH.parent / "examples" / "eflex_store.py").read_text()
+PAUSE = int(re.findall(r"^ROLL_UP_PAUSE = (\d+)$", _STORE, re.MULTILINE)[0])
+"""The reader's, after a day that it has summed up, in times of what that took."""
+
+BROKERS = ("1 mosquitto", "3 RabbitMQ", "3 NATS")
+"""Those whose cores are computed."""
+WHO, STEP, COST, BEHIND = (
+    "broker",
+    "banks x arrays a second",
+    "broker, µs an array",
+    "behind the knee",
 )
 
+Row = dict[str, str]
 
-def found(file: str, row: str, column: int) -> float:
-    """A figure of a results file: that in the column of the row that begins so."""
-    [line] = re.findall(rf"^\| {re.escape(row)} .*$", (BENCH / file).read_text(), re.MULTILINE)
-    return float(line.strip("|").split("|")[column])
+
+def rows(file: str) -> list[tuple[list[str], list[str]]]:
+    """The rows of all tables of a results file, each with the heads of its columns."""
+    made: list[tuple[list[str], list[str]]] = []
+    head: list[str] = []
+    before = ""
+    for line in (BENCH / file).read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| -"):
+            head = [cell.strip() for cell in before.strip("|").split("|")]
+            made.pop()
+        elif line.startswith("|"):
+            made.append((head, cells))
+        before = line
+    return made
+
+
+def figure(file: str, first: str) -> float:
+    """The first figure of the row that begins so."""
+    [found] = [cells for _, cells in rows(file) if cells[0] == first]
+    return float(next(cell for cell in found[1:] if cell))
+
+
+def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """In Markdown; all columns but the first are figures."""
+    rule = ("---", *("--:" for _ in head[1:]))
+    return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
 
 
 def array_bytes() -> int:
@@ -38,33 +71,105 @@ def array_bytes() -> int:
 
 
 def sites_table() -> str:
-    """The rows in Markdown."""
+    """What so many sites send, and what carries it."""
     size = array_bytes()
-    core_s = found("RESULTS.md", "20    |           1", 4) / 1e6
-    rows_a_second = found("FLEET.md", "rows stored a second: 500 banks", 1)
-    row_bytes = found("FLEET.md", "bytes a row, with its index", 1)
-    lines = [HEADER, ("--:",) * len(HEADER)]
+    steps = _steps()
+    cores_s = [float(carried(steps[who])[COST]) / 1e6 for who in BROKERS]
+    rows_a_second = figure("FLEET.md", "rows stored a second: 500 banks")
+    row_bytes = figure("FLEET.md", "bytes a row, with its index")
+    lines = []
     for sites, interval in SITES:
         arrays = sites / interval
-        rows = arrays * BATTERIES
-        day = rows * DAY_S
+        day = arrays * BATTERIES * DAY_S
         lines.append(
             (
                 f"{sites:,}",
                 str(interval),
                 _short(arrays),
                 _short(arrays * size * 8 / 1e6),
-                _short(arrays * core_s),
-                _short(rows),
-                _short(rows / rows_a_second),
+                *(_short(arrays * each) for each in cores_s),
+                _short(arrays * BATTERIES),
+                _short(arrays * BATTERIES / rows_a_second),
                 f"{_short(day / 1e6)} million",
                 _short(day * row_bytes / 1e9),
                 _short(day * row_bytes * 365 / 1e12),
             )
         )
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    head = (
+        *("sites", "seconds between arrays", "arrays a second", "Mbit/s"),
+        *(f"cores: {who}" for who in BROKERS),
+        *("rows a second", "databases", "rows a day", "GB a day", "TB a year"),
+    )
+    return table(head, lines)
+
+
+def brokers_table() -> str:
+    """Each broker at the last step that it carried."""
+    lines = []
+    for who, steps in _steps().items():
+        last = carried(steps)
+        lines.append(
+            (
+                who,
+                next(row["x"] for row in steps if row["x"]),
+                _rate(last),
+                *(last[name] for name in (COST, "MB", "median, ms", "99th percentile, ms")),
+                next((_rate(row) for row in steps[steps.index(last) + 1 :]), "—"),
+            )
+        )
+    head = (
+        *("brokers", "CPU of an array with 100 banks, x", "arrays a second", "µs an array", "MB"),
+        *("median, ms", "99th percentile, ms", "too many"),
+    )
+    return table(head, lines)
+
+
+def carries_table() -> str:
+    """What one of each carries."""
+    banks = figure("FLEET.md", "rows stored a second: 500 banks") / BATTERIES
+    days = {
+        name: DAY_S
+        / (figure("FLEET.md", f"roll_up() of a day of the {name} battery, s") * (1 + PAUSE))
+        for name in ("fast", "slow")
+    }
+    lines = [
+        ("banks that send each second, to a database of this size", _round(banks)),
+        ("the same, each minute", _round(60 * banks)),
+        ("battery-days of readings each second, summed up in a day", _round(days["fast"])),
+        ("the same, of readings each minute", _round(days["slow"])),
+        (
+            "MB of history that a Pi writes in a day",
+            _round(figure("RESULTS.md", "written in a day, MB")),
+        ),
+    ]
+    return table(("what", "carries"), lines)
+
+
+def carried(steps: Sequence[Row]) -> Row:
+    """The last that is not behind the knee."""
+    return [row for row in steps if not row[BEHIND]][-1]
+
+
+def _steps() -> dict[str, list[Row]]:
+    """Those of each broker."""
+    found: dict[str, list[Row]] = {}
+    for head, cells in rows("FLEET.md"):
+        if head[0] == WHO:
+            found.setdefault(cells[0], []).append(dict(zip(head, cells, strict=True)))
+    return found
+
+
+def _rate(step: Row) -> str:
+    """The arrays a second of a step."""
+    banks, pace = step[STEP].split(" x ")
+    return f"{int(banks) * int(pace):,}"
 
 
 def _short(value: float) -> str:
     """With two digits that count, or whole; little is 0."""
     return f"{value:,.0f}" if value >= 10 or value < LITTLE else f"{value:.2g}"
+
+
+def _round(value: float) -> str:
+    """With two digits that count."""
+    return f"{float(f'{value:.2g}'):,.0f}"
