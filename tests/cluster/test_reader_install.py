@@ -5,11 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from itertools import islice
 
-from eflexcan2mqtt.sinks.json_lines import to_json
-from eflexcan2mqtt.sources import simulator
-from tests.support.bank import FRAMES_PER_BURST, START, published
+from tests.support.sites import array_text
 
 from .engines import DOCS
 from .node import TREE
@@ -52,9 +49,7 @@ def test_after_the_steps_of_the_page_a_reader_stores(tmp_path):
     for each in EXAMPLES.glob("eflex[-_]store*"):
         shutil.copy(each, tmp_path)
     (tmp_path / "systemctl").write_text(SYSTEMCTL)
-    frames = islice(simulator.frames(BATTERIES, START), BATTERIES * FRAMES_PER_BURST)
-    [array] = published(frames, "extended")
-    (tmp_path / "array.json").write_text(to_json(array))
+    (tmp_path / "array.json").write_text(array_text(BATTERIES))
     done = subprocess.run(
         [TREE, "--copy", "sh", "-euc", AROUND.format(steps=steps), tmp_path, HOUSE],
         capture_output=True,

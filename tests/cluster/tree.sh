@@ -25,7 +25,7 @@ make_tree() {
 
 kept cluster < <(echo "$PACKAGES")
 export BIND=${TMPDIR:-/tmp}
-if [ "$1" != --copy ]; then
+if [ "${1-}" != --copy ]; then
   exec "${IN_TREE[@]}" "$tree" "$@"
 fi
 shift

@@ -63,16 +63,16 @@ def table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
 
 
-def array_bytes() -> int:
-    """An array of 14 simulated batteries, with extended fields."""
-    frames = islice(simulator.frames(BATTERIES, START), BATTERIES * FRAMES_PER_BURST)
+def array_text(batteries: int) -> str:
+    """An array of simulated batteries, with extended fields."""
+    frames = islice(simulator.frames(batteries, START), batteries * FRAMES_PER_BURST)
     [array] = published(frames, "extended")
-    return len(to_json(array))
+    return to_json(array)
 
 
 def sites_table() -> str:
     """What so many sites send, and what carries it."""
-    size = array_bytes()
+    size = len(array_text(BATTERIES))
     steps = _steps()
     cores_s = [float(carried(steps[who])[COST]) / 1e6 for who in BROKERS]
     rows_a_second = figure("FLEET.md", "rows stored a second: 500 banks")
