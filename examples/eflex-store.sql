@@ -91,6 +91,9 @@ BEGIN
                 'ALTER TABLE reading ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',
                 name, month AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');
         END IF;
+    ELSIF NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass(name)) THEN
+        RAISE data_exception
+            USING MESSAGE = format('a reading of %s, but %s is detached from reading', at::date, name);
     END IF;
 END $$;
 
@@ -240,10 +243,11 @@ BEGIN
     PERFORM pg_advisory_xact_lock('battery_day'::regclass::oid::bigint);
     PERFORM pg_advisory_xact_lock('changed_day'::regclass::oid::bigint);
     FOR name, month IN
+        -- By the name: all of pg_class may be looked at first, where no other name is a date.
         SELECT relname, to_date(relname, '"reading_"YYYY_MM')
         FROM pg_inherits JOIN pg_class ON oid = inhrelid
-        WHERE inhparent = 'reading'::regclass
-            AND to_date(relname, '"reading_"YYYY_MM') + interval '1 month' <= before AT TIME ZONE 'UTC'
+        WHERE inhparent = 'reading'::regclass AND relname ~ '^reading_\d{4}_\d\d$'
+            AND relname < to_char(before AT TIME ZONE 'UTC', '"reading_"YYYY_MM')
         ORDER BY relname
     LOOP
         PERFORM write_day(battery, day) FROM changed_day

@@ -15,9 +15,11 @@ with MQTT 5 or 3.1.1, and the tables of eflex-store.sql.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import logging
 import os
+import re
 import signal
 import sys
 import time
@@ -52,6 +54,9 @@ ROLL_UP_PAUSE = 10
 """The pause after a day that was summed up, in times of what it took."""
 UNSUPPORTED = 132
 """The reason code of a broker that does not accept MQTT 5."""
+LASTING = {0x00, 0x87, 0x8F, 0x9E, 0xA2}
+"""What a broker says of a topic, and will say next time, too: QoS 0, not allowed, wrong, no groups,
+no wildcards."""
 
 REFUSED = (
     psycopg.DataError,
@@ -99,7 +104,11 @@ class Database:
     def _connected(self) -> psycopg.Connection:
         if self._connection is None:
             self._connection = psycopg.connect(
-                self._conninfo, autocommit=True, connect_timeout=5, tcp_user_timeout=20_000
+                self._conninfo,
+                autocommit=True,
+                client_encoding="utf8",  # else what the database's has not could not be sent
+                connect_timeout=5,
+                tcp_user_timeout=20_000,
             )
         return self._connection
 
@@ -109,6 +118,10 @@ class Database:
             self._errors.add(what)
             log.error("database: %s; retrying until it works", what)
         self._down = True
+        self.close()
+
+    def close(self) -> None:
+        """End the connection, if there is one; the next call makes another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -152,14 +165,19 @@ class Reader:
         self._stored = 0
         self._roll_up_at = 0.0
         self._stopping = False
-        self._trouble = ""
+        self._troubles: set[str] = set()
 
     def stop(self, *_: object) -> None:
         """Store what has come, and end."""
         self._stopping = True
 
     def run(self) -> None:
-        """Read until it is stopped, from the first broker that works."""
+        """Read until it is stopped."""
+        with contextlib.closing(self._database):
+            self._run()
+
+    def _run(self) -> None:
+        """Read from the first broker that works."""
         for broker in itertools.cycle(self._options.broker):
             self._broker, version = broker, self._version
             try:
@@ -257,7 +275,7 @@ class Reader:
             log.info("%s: this broker does not accept MQTT 5; MQTT 3.1.1 is used", self._broker)
             self._version = mqtt.MQTTv311
         elif reason.is_failure:
-            self._report(f"refused: {reason}")
+            raise ConnectionRefusedError(f"refused: {reason}")
         elif self._options.group and not getattr(properties, "SharedSubscriptionAvailable", True):
             end(f"{self._broker}: this broker has no shared subscriptions, as --group needs")
         else:
@@ -265,11 +283,14 @@ class Reader:
 
     def _subscribed(self, client, userdata, mid, reasons, properties) -> None:
         for topic, reason in zip(self._topics, reasons, strict=True):
-            if reason.value != 1:
+            trouble = f"{topic}: expected QoS 1, the broker says: {reason}"
+            if reason.value in LASTING:
                 # With QoS 0 the broker would keep nothing.
-                end(f"{self._broker}: {topic}: expected QoS 1, the broker says: {reason}")
+                end(f"{self._broker}: {trouble}")
+            if reason.is_failure:
+                raise ConnectionRefusedError(trouble)
         log.info("%s: reads %s", self._broker, ", ".join(self._topics))
-        self._trouble = ""
+        self._troubles.clear()
 
     def _received(self, client, userdata, message: mqtt.MQTTMessage) -> None:
         if len(message.payload) > LARGEST:
@@ -279,9 +300,11 @@ class Reader:
             self._waiting[message.mid or object()] = message
 
     def _report(self, trouble: str) -> None:
-        if not self._stopping and trouble != self._trouble:
-            self._trouble = trouble
-            log.error("%s: %s; retrying until a broker works", self._broker, trouble)
+        """Log it once, until a broker works."""
+        line = f"{self._broker}: {trouble}"
+        if not self._stopping and line not in self._troubles:
+            self._troubles.add(line)
+            log.error("%s; retrying until a broker works", line)
 
 
 def is_state(message: mqtt.MQTTMessage) -> bool:
@@ -297,7 +320,15 @@ def content(messages: Iterable[mqtt.MQTTMessage]) -> tuple[list[str], list[str]]
 def broker(text: str) -> str:
     """Raises ValueError unless it is HOST or HOST:PORT."""
     address = urlsplit(f"//{text}")
-    if not address.hostname or address.port == 0:
+    if not address.hostname or address.port == 0 or re.search(r"[\s/@,?#]", text):
+        raise ValueError(text)
+    address.hostname.encode("idna")
+    return text
+
+
+def topic(text: str) -> str:
+    """Raises ValueError if there can be no topic below it, as those of states."""
+    if not text or "#" in text:
         raise ValueError(text)
     return text
 
@@ -328,7 +359,13 @@ def main() -> None:
     )
     add("--client-id", required=True, help="of this reader alone; the broker knows it by this name")
     add("--group", help="readers with the same one share the arrays; without, each reads all")
-    add("--topic", default="eflex/+/+", help="of the arrays of all banks (default: %(default)s)")
+    add(
+        "--topic",
+        type=topic,
+        default="eflex/+/+",
+        metavar="TOPIC",
+        help="of the arrays of all banks, without # (default: %(default)s)",
+    )
     add("--database", default="dbname=eflex", help="a connection string of PostgreSQL")
     add("--username", help="at the broker")
     add("--password-file", help="without it, systemd's credential mqtt-password")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import subprocess
 from collections import Counter, defaultdict
 from contextlib import contextmanager
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from tests.support.broker import wait_until
 from tests.support.program import mqtt_ini, stop
+from tests.support.proxy import TO_BROKER, TO_CLIENT
 
 BRIDGE = (Path(__file__).parents[1] / "examples" / "mosquitto-bridge.conf").read_text()
 BANKS = ("eflex/home/house", "eflex/home/barn")
@@ -192,3 +194,33 @@ def test_the_link_says_that_the_whole_site_is_gone(central, site, reader):
     reader.wait_for(LINK, "1")
     site.kill()
     reader.wait_for(LINK, "0")
+
+
+def test_the_link_says_that_nothing_comes_through_any_more(central, line, site, reader):
+    """After one and a half times its keepalive; a bank's status is not said then."""
+    status = f"{BANKS[0]}/status"
+    reader.wait_for(LINK, "1")
+    subprocess.run(
+        ["mosquitto_pub", "-p", str(site.port), "-t", status, "-m", "online", "-r"], check=True
+    )
+    reader.wait_for(status, "online")
+    line.held = frozenset({TO_BROKER, TO_CLIENT})
+    reader.wait_for(LINK, "0")
+    assert reader.payloads()[status] == ["online"]
+
+
+def test_a_mosquitto_takes_no_more_clients_than_it_may_open_files(central):
+    """As docs/fleet.md says of thousands of banks."""
+    files = 64
+    resource.prlimit(central.pid, resource.RLIMIT_NOFILE, (files, files))
+    clients = []
+    for number in range(files):
+        client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"bank-{number}")
+        client.connect("127.0.0.1", central.port)
+        while not client.is_connected() and client.loop(1.0) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            pass
+        clients.append(client)
+    connected = [each for each in clients if each.is_connected()]
+    assert files - 20 < len(connected) < files
+    for each in clients:
+        each.disconnect()

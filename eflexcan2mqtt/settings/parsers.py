@@ -98,7 +98,7 @@ def host(value: str) -> str:
             socket.inet_pton(socket.AF_INET6, bare.partition("%")[0])
     except (ValueError, OSError):
         bare = ""
-    if not re.fullmatch(r"[^][\s/@?#*<>\"'\\]+", bare):
+    if not re.fullmatch(r"[^][\s/@?#*<>\"'\\,;]+", bare):
         raise ValueError("expected a host name or an address, like localhost or 192.168.1.5")
     return bare
 

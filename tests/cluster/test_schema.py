@@ -91,6 +91,19 @@ def test_whole_months_are_dropped_when_they_are_old(database, store):
     assert store(("2024-12-31T12:00:00", {})) == 1  # late, but no mistake
 
 
+@pytest.mark.parametrize("how", ["ANALYZE", ""])
+def test_months_are_dropped_however_the_database_looks_for_them(database, store, how):
+    """With many tables, it looks at the names of all, those of others too."""
+    for month in range(36):
+        store((f"{2022 + month // 12}-{month % 12 + 1:02}-01T00:00:00", {}))
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE reading_old PARTITION OF reading DEFAULT")
+        connection.execute(how)
+    found = rows(database, "SELECT drop_months(before => '2022-03-31Z')")
+    assert found == [("reading_2022_01",), ("reading_2022_02",)]
+    assert len(months(database)) == 36 - 2 + 1
+
+
 CELL_DAYS = "SELECT day::text, lowest, mean::text, highest FROM cell_days(%s, %s, 5, %s)"
 
 

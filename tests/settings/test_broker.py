@@ -156,6 +156,8 @@ def test_a_list_is_taken_apart(write, lines, brokers, more):
         ("a:1, a:1", "expected each broker once"),
         ("a, a:1883", "expected each broker once"),
         ("a b", "expected a host name or an address, like localhost"),
+        ("a; b", "expected a host name or an address, like localhost"),
+        ("a;b, c", "expected a host name or an address, like localhost"),
     ],
 )
 def test_a_list_with_a_mistake_is_a_complaint(complaints, hostname, complaint):
@@ -168,6 +170,17 @@ def test_a_list_with_a_mistake_is_a_complaint(complaints, hostname, complaint):
 def test_with_tls_in_the_url_of_a_list_no_line_may_say_otherwise(complaints):
     assert complaints("[mqtt]\nhostname = mqtts://a, mqtts://b\ntls = no\n") == [
         "x.ini:3: [mqtt] tls: expected the same as in hostname, line 2, or no tls"
+    ]
+
+
+@pytest.mark.parametrize(
+    "hostname",
+    ["mqtts://a, mqtts://b", "wss://a, wss://b", "a:1, b:2", "mqtts://a, mqtts://b:8884"],
+)
+def test_a_port_that_no_broker_of_a_list_has_is_a_complaint(complaints, hostname):
+    """But for the usual one, which many files have: see above."""
+    assert complaints(f"[mqtt]\nhostname = {hostname}\nport = 8885\n") == [
+        "x.ini:3: [mqtt] port: expected one of those in hostname, line 2, or no port"
     ]
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
+from eflexcan2mqtt.protocol.energy import Counters, EnergyTotals
 from eflexcan2mqtt.sinks.json_lines import to_json
+from eflexcan2mqtt.sinks.mqtt.energy import PUBLISH_S
+from eflexcan2mqtt.sinks.mqtt.kept import Kept, shown
 from eflexcan2mqtt.sources import simulator
 
 from .bank import FRAMES_PER_BURST, START, published
@@ -70,24 +75,31 @@ def array_text(batteries: int) -> str:
     return to_json(array)
 
 
+def energy_text(batteries: int) -> str:
+    """A message of the counters, a year or so after they began."""
+    counters = Counters(1234.567, 1234.567, 1.234)
+    each = {f"2299075F{number:04}": counters for number in range(batteries)}
+    return json.dumps(shown(Kept(START, EnergyTotals(counters, each))))
+
+
 def sites_table() -> str:
-    """What so many sites send, and what carries it."""
-    size = len(array_text(BATTERIES))
+    """What so many sites send, and what carries it; to a broker, each message is an array."""
+    array_bits, energy_bits = (8 * len(text(BATTERIES)) for text in (array_text, energy_text))
     steps = _steps()
-    cores_s = [float(carried(steps[who])[COST]) / 1e6 for who in BROKERS]
     rows_a_second = figure("FLEET.md", "rows stored a second: 500 banks")
     row_bytes = figure("FLEET.md", "bytes a row, with its index")
     lines = []
     for sites, interval in SITES:
-        arrays = sites / interval
+        arrays, energy = sites / interval, sites / PUBLISH_S
         day = arrays * BATTERIES * DAY_S
         lines.append(
             (
                 f"{sites:,}",
                 str(interval),
                 _short(arrays),
-                _short(arrays * size * 8 / 1e6),
-                *(_short(arrays * each) for each in cores_s),
+                _short(energy),
+                _short((arrays * array_bits + energy * energy_bits) / 1e6),
+                *(_short(cores(steps[who], arrays + energy)) for who in BROKERS),
                 _short(arrays * BATTERIES),
                 _short(arrays * BATTERIES / rows_a_second),
                 f"{_short(day / 1e6)} million",
@@ -96,7 +108,7 @@ def sites_table() -> str:
             )
         )
     head = (
-        *("sites", "seconds between arrays", "arrays a second", "Mbit/s"),
+        *("sites", "seconds between arrays", "arrays a second", "energy a second", "Mbit/s"),
         *(f"cores: {who}" for who in BROKERS),
         *("rows a second", "databases", "rows a day", "GB a day", "TB a year"),
     )
@@ -112,20 +124,20 @@ def brokers_table() -> str:
             (
                 who,
                 next(row["x"] for row in steps if row["x"]),
-                _rate(last),
+                f"{_arrays(last):,}",
                 *(last[name] for name in (COST, "MB", "median, ms", "99th percentile, ms")),
-                next((_rate(row) for row in steps[steps.index(last) + 1 :]), "—"),
+                next((f"{_arrays(row):,}" for row in steps[steps.index(last) + 1 :]), "—"),
             )
         )
     head = (
-        *("brokers", "CPU of an array with 100 banks, x", "arrays a second", "µs an array", "MB"),
+        *("brokers", "CPU an array, 100 banks, x", "arrays a second", "µs an array", "MB"),
         *("median, ms", "99th percentile, ms", "too many"),
     )
     return table(head, lines)
 
 
 def carries_table() -> str:
-    """What one of each carries."""
+    """What one database carries, and what a Pi writes."""
     banks = figure("FLEET.md", "rows stored a second: 500 banks") / BATTERIES
     days = {
         name: DAY_S
@@ -134,7 +146,7 @@ def carries_table() -> str:
     }
     lines = [
         ("banks that send each second, to a database of this size", _round(banks)),
-        ("the same, each minute", _round(60 * banks)),
+        ("the same, each minute, if the index of the month is in memory", _round(60 * banks)),
         ("battery-days of readings each second, summed up in a day", _round(days["fast"])),
         ("the same, of readings each minute", _round(days["slow"])),
         (
@@ -142,12 +154,18 @@ def carries_table() -> str:
             _round(figure("RESULTS.md", "written in a day, MB")),
         ),
     ]
-    return table(("what", "carries"), lines)
+    return table(("what", "how many"), lines)
 
 
-def carried(steps: Sequence[Row]) -> Row:
-    """The last that is not behind the knee."""
-    return [row for row in steps if not row[BEHIND]][-1]
+def carried(steps: Sequence[Row], most: float = math.inf) -> Row:
+    """The last that is not behind the knee, and has not more than ``most`` arrays a second."""
+    return [row for row in steps if not row[BEHIND] and _arrays(row) <= most][-1]
+
+
+def cores(steps: Sequence[Row], messages: float) -> float:
+    """Those that so many a second take, by what one costs at the next lower pace."""
+    pace = max(messages, _arrays(steps[0]))
+    return messages * float(carried(steps, pace)[COST]) / 1e6
 
 
 def _steps() -> dict[str, list[Row]]:
@@ -159,10 +177,10 @@ def _steps() -> dict[str, list[Row]]:
     return found
 
 
-def _rate(step: Row) -> str:
-    """The arrays a second of a step."""
+def _arrays(step: Row) -> int:
+    """Those of a step, a second."""
     banks, pace = step[STEP].split(" x ")
-    return f"{int(banks) * int(pace):,}"
+    return int(banks) * int(pace)
 
 
 def _short(value: float) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from ...settings.schema import Mqtt
 from .dialogue import DeniedError, conversation
-from .happenings import REFUSED, BrokerError
+from .happenings import BrokerError
 from .shared import status
 
 VISIT_EVERY_S = 30.0
@@ -22,6 +22,9 @@ VISIT_S = 20.0
 
 READ_BACK_S = 1.5
 """What a broker has kept comes sooner."""
+
+LASTING = frozenset({0x85, 0x86, 0x87, 0x8A, 0x8C})
+"""Reason codes of what a broker will refuse next time, too: id, password, rights, ban, method."""
 
 JOINED_S = 5.0
 """What is published on one broker of a cluster comes to the others sooner."""
@@ -79,7 +82,7 @@ class Farewells:
         except DeniedError:
             pass  # it will not allow it next time, either
         except BrokerError as error:
-            good = error.kind.startswith(REFUSED)
+            good = error.reason in LASTING
         self._report(Visit(config.name, good=good))
 
 
