@@ -318,7 +318,7 @@ def test_each_of_several_brokers_is_checked(check, make_broker):
     good, nobody = make_broker().start(), free_port()
     strict = make_broker("allow_anonymous false").start()
     names = [f"127.0.0.1:{port}" for port in (good.port, nobody, strict.port)]
-    said, status = check(1, hostname=", ".join(names))
+    said, status = check(1883, hostname=", ".join(names))
     first, second, third = said.splitlines()
     assert f"{names[0]}: accepts us, arrays go to 'eflexbatteries' with QoS 2; " in first
     assert f"{names[1]}: Connection refused" in second

@@ -170,7 +170,7 @@ def test_the_counters_of_energy_are_cleared_at_the_broker_and_on_the_disk(
 class TestSeveralBrokers:
     def test_all_are_cleared(self, forget, make_broker, keeping, subscribe):
         ports = [each.port for each in (keeping("readwrite #"), make_broker().start())]
-        said, status = forget(1, hostname=", ".join(f"127.0.0.1:{port}" for port in ports))
+        said, status = forget(1883, hostname=", ".join(f"127.0.0.1:{port}" for port in ports))
         assert said == "".join(
             f"127.0.0.1:{port}: forgot {SERIAL}: cleared {CONFIG} and {STATE}\n" for port in ports
         )
@@ -180,7 +180,7 @@ class TestSeveralBrokers:
     def test_one_that_is_away_may_keep_something(self, run, broker, tmp_path):
         nobody = free_port()
         brokers = f"127.0.0.1:{nobody}, 127.0.0.1:{broker.port}"
-        done = run("forget", SERIAL, "-c", mqtt_ini(tmp_path, 1, hostname=brokers))
+        done = run("forget", SERIAL, "-c", mqtt_ini(tmp_path, 1883, hostname=brokers))
         assert done.stderr == f"127.0.0.1:{nobody}: Connection refused\n"
         assert done.stdout.startswith(f"127.0.0.1:{broker.port}: forgot {SERIAL}: cleared ")
         assert done.returncode == 1
@@ -193,7 +193,7 @@ class TestSeveralBrokers:
         start("-c", mqtt_ini(tmp_path, used.port), "--input", "simulator:1")
         wait_until(lambda: subscriber.statuses() == [b"online"])
         said, status = forget_energy(
-            1, counters.parent, hostname=f"127.0.0.1:{first.port}, 127.0.0.1:{used.port}"
+            1883, counters.parent, hostname=f"127.0.0.1:{first.port}, 127.0.0.1:{used.port}"
         )
         assert f"127.0.0.1:{used.port}: the counters of energy are not cleared: " in said
         assert status == 1
