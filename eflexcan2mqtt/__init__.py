@@ -1,3 +1,3 @@
 """eflexcan2mqtt: Fortress Power eFlex batteries from their CAN bus to MQTT."""
 
-__version__ = "1.3.0"
+__version__ = "1.4.0"
