@@ -6,6 +6,7 @@ It names a broker or several; a URL holds more than a host.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,11 +44,19 @@ def parts(value: str) -> dict[str, Any]:
     """
     if "," not in value:
         return _parts(value)
-    every = [_parts(each.strip()) for each in value.split(",")]
+    every = list(_each_parts(value.split(",")))
     places = [_place(each.pop("hostname"), each.pop("port", None)) for each in every]
     if any(each != every[0] for each in every):
         raise ValueError("expected all brokers with the same beginning, like mqtts://, and path")
     return {**every[0], "hostname": ", ".join(places)}
+
+
+def _each_parts(values: list[str]) -> Iterator[dict[str, Any]]:
+    for number, each in enumerate(values, 1):
+        try:
+            yield _parts(each.strip())
+        except ValueError as error:
+            raise ValueError(f"broker {number} of {len(values)}: {error}") from None
 
 
 def listed(hostname: str, port: int) -> tuple[Broker, ...]:

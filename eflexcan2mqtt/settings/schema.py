@@ -74,7 +74,7 @@ class Mqtt:
     hostname: str = _setting(
         "localhost",
         "The broker: a host name or an address, alone, with its port, or as a URL such as "
-        "mqtts://broker.lan:8883. Of several brokers, such as a.lan, b.lan:8883, the first that "
+        "mqtts://broker.lan:8883. Of several brokers, such as a.lan, b.lan:1884, the first that "
         "works is used.",
         broker.parts,
     )

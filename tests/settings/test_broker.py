@@ -145,10 +145,10 @@ def test_a_list_is_taken_apart(write, lines, brokers, more):
 @pytest.mark.parametrize(
     ("hostname", "complaint"),
     [
-        ("a, geheim@b", "expected no user and password here: write username and"),
-        ("a,, b", "expected a host name or an address, like localhost"),
-        ("a,", "expected a host name or an address, like localhost"),
-        ("a, b:0", "behind the host, expected a whole number from 1 to 65535"),
+        ("a, geheim@b", "broker 2 of 2: expected no user and password here: write username and"),
+        ("a,, b", "broker 2 of 3: expected a host name or an address, like localhost"),
+        ("a,", "broker 2 of 2: expected a host name or an address, like localhost"),
+        ("a, b:0", "broker 2 of 2: behind the host, expected a whole number from 1 to 65535"),
         ("mqtts://a, b", "expected all brokers with the same beginning, like mqtts://, and path"),
         ("mqtt://a, mqtts://b", "expected all brokers with the same beginning"),
         ("ws://a/x, ws://a/y", "expected all brokers with the same beginning, like mqtts://, and"),
@@ -157,7 +157,7 @@ def test_a_list_is_taken_apart(write, lines, brokers, more):
         ("a, a:1883", "expected each broker once"),
         ("a b", "expected a host name or an address, like localhost"),
         ("a; b", "expected a host name or an address, like localhost"),
-        ("a;b, c", "expected a host name or an address, like localhost"),
+        ("a;b, c", "broker 1 of 2: expected a host name or an address, like localhost"),
     ],
 )
 def test_a_list_with_a_mistake_is_a_complaint(complaints, hostname, complaint):
