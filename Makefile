@@ -137,7 +137,7 @@ RUNS = 10
 
 bridge-test: $(VENV)/installed-test mosquitto
 	for each in 1 2 3; do timeout 3600 sh -c 'while :; do :; done' & busy="$$busy $$!"; done; \
-	trap 'kill $$busy' EXIT; \
+	trap 'kill $$busy' EXIT; trap 'exit 1' INT TERM HUP; \
 	for run in $$(seq $(RUNS)); do \
 	  $(VENV)/bin/python -m pytest --override-ini addopts= -q $(or $(TESTS),tests/test_many_banks.py) || exit; \
 	done

@@ -55,6 +55,10 @@ def arrays() -> list[bytes]:
     return [to_json(each).encode() for each in published(frames, "extended")]
 
 
+START_S = 60.0
+"""Until all banks are connected."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """The banks of one step."""
@@ -93,7 +97,10 @@ class Load:
             topic: self._client(topic, *plan.addresses[number % len(plan.addresses)])
             for number, topic in enumerate(plan.topics)
         }
+        deadline = time.monotonic() + START_S
         while self._connected < len(self._clients):
+            if time.monotonic() > deadline:
+                sys.exit(f"{self._connected} of {len(self._clients)} banks are connected")
             self._turn(1.0)
 
     def _client(self, topic: str, host: str, port: int) -> paho.Client:
@@ -122,6 +129,8 @@ class Load:
             self._selector.register(sock, events, client)
 
     def _on_connect(self, *found: object) -> None:
+        if found[3].is_failure:  # type: ignore[attr-defined]
+            sys.exit(f"refused: {found[3]}")
         self._connected += 1
         # A broker that has no QoS 2 says so.
         self._qos = min(self._qos, getattr(found[4], "MaximumQoS", 2))

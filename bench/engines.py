@@ -7,12 +7,13 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
+from tests.cluster.client import PASSWORD, USER
 from tests.cluster.nats import Nats
 from tests.cluster.node import PORT, Node
 from tests.cluster.rabbitmq import RabbitMQ
 from tests.support.broker import Broker
 
-LOGIN = ("eflex", "change me")
+LOGIN = (USER, PASSWORD)
 """Of the examples."""
 
 

@@ -105,13 +105,16 @@ def exact_cpu(pids: Iterable[int]) -> float:
 
 
 def memory(pid: int) -> float:
-    """The resident memory of a process, in MB."""
-    return memory_in(Path(f"/proc/{pid}/status").read_text())
+    """The resident memory of a process, in MB; 0 of one that has ended."""
+    with suppress(OSError):
+        return memory_in(Path(f"/proc/{pid}/status").read_text())
+    return 0.0
 
 
 def memory_in(status: str) -> float:
     """As ``memory``, from the text of /proc/PID/status."""
-    return int(re.search(r"VmRSS:\s*(\d+)", status)[1]) / 1024  # type: ignore[index]
+    found = re.search(r"VmRSS:\s*(\d+)", status)
+    return int(found[1]) / 1024 if found else 0.0
 
 
 def cost(command: list[str]) -> float:

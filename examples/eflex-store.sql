@@ -85,7 +85,11 @@ BEGIN
     END IF;
     IF to_regclass(name) IS NULL THEN
         PERFORM pg_advisory_xact_lock('reading'::regclass::oid::bigint);
-        IF to_regclass(name) IS NULL THEN
+        -- Another one may have made it meanwhile, which to_regclass() may not know yet.
+        IF NOT EXISTS (
+            SELECT FROM pg_class WHERE relname = name
+                AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = 'reading'::regclass)
+        ) THEN
             EXECUTE format('CREATE TABLE %I (LIKE reading INCLUDING ALL)', name);
             EXECUTE format(
                 'ALTER TABLE reading ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)',

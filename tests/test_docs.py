@@ -16,6 +16,7 @@ from eflexcan2mqtt.protocol.fields import STAGES
 from eflexcan2mqtt.sinks import OUTPUTS
 
 from .support import faults
+from .support.markdown import tables
 from .support.planted import explored, planted
 from .support.program import LOG, MAIN
 
@@ -31,13 +32,9 @@ CAPTURES = os.environ.get("EFLEX_CAPTURES") and Path(os.environ["EFLEX_CAPTURES"
 README_WORDS = 600
 
 
-def cells(row):
-    return tuple(each.strip() for each in row.strip("|").split("|"))
-
-
 def rows(text):
     """The rows of all its tables, but for the rules."""
-    return [cells(line) for line in text.splitlines() if re.match(r"\|(?! ?-)", line)]
+    return [row for table in tables(text) for row in table]
 
 
 def measured():

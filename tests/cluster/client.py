@@ -144,11 +144,15 @@ class Witness:
         self._topic = topic
         self._client = client = new_client("witness", V311, clean=False)
         client.on_connect = lambda *_: client.subscribe(topic, qos=1)
-        client.on_subscribe = lambda *_: self._subscribed.set()
+        client.on_subscribe = self._answered
         client.on_message = lambda _, __, each: self._seen.update([(each.topic, each.payload)])
         self._thread = threading.Thread(target=self._read, args=(brokers,), daemon=True)
         self._thread.start()
         wait_until(self._subscribed.is_set, "the witness")
+
+    def _answered(self, client, userdata, mid, codes, properties) -> None:
+        if not codes[0].is_failure:
+            self._subscribed.set()
 
     def _read(self, brokers: Sequence[tuple[str, int]]) -> None:
         for broker in itertools.cycle(brokers):

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -34,7 +35,9 @@ def postgres():
     # Its crashes here are none of the machine, so that nothing has to be on a disk.
     memory = Path("/dev/shm")
     roomy = memory.is_dir() and shutil.disk_usage(memory).free > ROOM
-    server = Postgres({"fsync": "off", "track_commit_timestamp": "on"}, memory if roomy else None)
+    # What waits for a lock that nobody gives back is an error, and does not wait for ever.
+    settings = {"fsync": "off", "track_commit_timestamp": "on", "lock_timeout": "30s"}
+    server = Postgres(settings, memory if roomy else None)
     try:
         yield server.start()
     finally:
@@ -124,6 +127,7 @@ def make_publish():
             sent = [client.publish(topic, each, qos=1) for each in payloads]
             for each in sent:
                 each.wait_for_publish(30)
+                assert each.is_published()
 
         return publish
 
@@ -163,16 +167,18 @@ def small_tablespace(postgres, database):
     if os.getuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("needs the right to mount")
     [[name]] = rows(database, "SELECT current_database()")
-    with psycopg.connect(postgres.conninfo("postgres"), autocommit=True) as connection:
-        place = folder / "tables"
-        place.mkdir()
-        shutil.chown(place, postgres.folder.owner(), postgres.folder.group())
-        connection.execute(f"CREATE TABLESPACE small LOCATION '{place}'")
-        connection.execute(f"ALTER DATABASE {name} SET default_tablespace = small")
-        yield SmallTablespace(folder)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-        connection.execute("DROP TABLESPACE small")
-    subprocess.run(["umount", folder], check=True)
+    try:
+        with psycopg.connect(postgres.conninfo("postgres"), autocommit=True) as connection:
+            place = folder / "tables"
+            place.mkdir()
+            shutil.chown(place, postgres.folder.owner(), postgres.folder.group())
+            connection.execute(f"CREATE TABLESPACE small LOCATION '{place}'")
+            connection.execute(f"ALTER DATABASE {name} SET default_tablespace = small")
+            yield SmallTablespace(folder)
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            connection.execute("DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.fixture(scope="session")
@@ -193,5 +199,6 @@ def nodes(request, network, tmp_path_factory):
             each.wait()
         yield made
     finally:
-        for each in made:
-            each.kill()
+        with ExitStack() as ends:
+            for each in made:
+                ends.callback(each.kill)

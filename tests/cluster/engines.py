@@ -9,6 +9,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.support.markdown import tables
+
 from .client import V5, V311, Client
 from .node import Node
 
@@ -27,24 +29,14 @@ Where = tuple[str, int]
 
 def documented(engine: str) -> dict[str, str]:
     """The column of an engine in the table of engines."""
-    lines = DOCS.read_text().splitlines()
-    [head] = [number for number, line in enumerate(lines) if line.startswith("| engine |")]
-    names = _cells(lines[head])
-    found = {}
-    for line in lines[head + 2 :]:
-        if not line.startswith("|"):
-            break
-        cells = _cells(line)
-        found[cells[0]] = cells[names.index(engine)]
-    return found
-
-
-def _cells(line: str) -> list[str]:
-    return [each.strip() for each in line.strip("|").split("|")]
+    [(head, *rows)] = [each for each in tables(DOCS.read_text()) if each[0][0] == "engine"]
+    column = head.index(engine)
+    return {cells[0]: cells[column] for cells in rows}
 
 
 def answers(where: Sequence[Where]) -> dict[str, str]:
     """What clients of the nodes see, by the first column of the table."""
+    ready(where)
     return {
         "MQTT": _versions(where),
         "QoS 2, with MQTT 5": _twice(where, V5),
@@ -57,6 +49,12 @@ def answers(where: Sequence[Where]) -> dict[str, str]:
     }
 
 
+def ready(where: Sequence[Where]) -> None:
+    """Wait until each node takes messages: at its start it may end connections."""
+    for each in where:
+        _deliver(each, "facts/ready", b"x")
+
+
 def answers_to_a_death(nodes: Sequence[Node]) -> dict[str, str]:
     """What is left of what one node had, before it is started again."""
     dying, other, third = (each.where for each in nodes)
@@ -65,7 +63,7 @@ def answers_to_a_death(nodes: Sequence[Node]) -> dict[str, str]:
         reader.subscribe(topic)
         reader.close()
     lost = Client(dying, will="facts/lost")
-    lost.publish("facts/status", b"online", retain=True)
+    assert lost.publish("facts/status", b"online", retain=True)
     _deliver(other, "facts/kept", b"before")
     nodes[0].kill()
     _deliver(other, "facts/kept", b"after")
@@ -154,7 +152,7 @@ def sees(where: Where, topic: str) -> bool:
 
 def _will(where: Sequence[Where]) -> str:
     reader = Client(where[-1])
-    reader.subscribe("facts/will")
+    assert reader.subscribe("facts/will") == 1
     Client(where[0], will="facts/will").drop()
     arrived = reader.wait(lambda: reader.payloads("facts/will"))
     reader.publish("facts/will", b"", retain=True)
@@ -167,10 +165,11 @@ def _share(where: Sequence[Where]) -> str:
     version = V5 if YES in _twice(where, V5) else V311
     readers = [Client(each, version=version) for each in (where[0], where[-1])]
     for each in readers:
+        assert each.accepted
         each.subscribe("$share/facts/facts/share")
     sender = Client(where[0])
     for number in range(10):
-        sender.publish("facts/share", b"%d" % number)
+        assert sender.publish("facts/share", b"%d" % number)
     time.sleep(ANSWER_S)
     shares = [len(each.messages) for each in readers]
     for each in (*readers, sender):

@@ -12,16 +12,27 @@ from .node import Node
 
 FROZEN_S = CUT_S = 10.0
 DOWN_S = (1.0, 5.0)
+CONNECTED_S = 60.0
 CALM_S = (1.0, 3.0)
 """So long nothing happens between two faults."""
 
 
 class Faults:
-    """Each fault is over when its node takes clients again."""
+    """Each fault is over when its node takes clients again.
 
-    def __init__(self, nodes: Sequence[Node], readers: Sequence, random: Random) -> None:
+    ``banks`` counts those that are connected to a node: what fails is one that has some.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        readers: Sequence,
+        banks: Callable[[Node], int],
+        random: Random,
+    ) -> None:
         self._nodes = nodes
         self._readers = readers
+        self._banks = banks
         self._random = random
 
     def run(self, count: int) -> Iterator[str]:
@@ -45,30 +56,40 @@ class Faults:
             what = fault()
             yield f"{what}, {time.monotonic() - begun:.0f} s"
 
+    def _node(self) -> tuple[Node, str]:
+        """One with banks, and what it is in words."""
+        found: list[tuple[Node, int]] = []
+        deadline = time.monotonic() + CONNECTED_S
+        while not found:
+            assert time.monotonic() < deadline, "no bank is connected"
+            found = [(each, count) for each in self._nodes if (count := self._banks(each))]
+        node, count = self._random.choice(found)
+        return node, f"{node.name}, of {count} banks,"
+
     def _killed(self) -> str:
-        node = self._random.choice(self._nodes)
+        node, name = self._node()
         node.kill()
         time.sleep(self._random.uniform(*DOWN_S))
         node.start()
         node.wait()
-        return f"{node.name} killed"
+        return f"{name} killed"
 
     def _frozen(self) -> str:
-        node = self._random.choice(self._nodes)
+        node, name = self._node()
         node.signal(signal.SIGSTOP)
         time.sleep(FROZEN_S)
         node.signal(signal.SIGCONT)
         node.wait()
-        return f"{node.name} frozen"
+        return f"{name} frozen"
 
     def _cut(self, lasts_s: float = CUT_S) -> str:
-        """Its clients, a third of the banks, still reach it."""
-        node = self._random.choice(self._nodes)
+        """Its banks still reach it."""
+        node, name = self._node()
         Network.cut(node.number)
         time.sleep(lasts_s)
         Network.mend(node.number)
         node.wait()
-        return f"{node.name} cut off from the others"
+        return f"{name} cut off from the others"
 
     def _restarted(self) -> str:
         for node in self._nodes:

@@ -5,6 +5,7 @@ A node is in two networks: its clients reach it in one, its peers in the other. 
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterable
 
@@ -21,6 +22,8 @@ class Network:
     """Both networks, and the namespaces ``node-1``, ``node-2``, … in them."""
 
     def __init__(self, numbers: Iterable[int]) -> None:
+        # That ends with the command; on the machine itself, it would stay.
+        assert os.getpid() == 1, "it needs a network of its own: tests/cluster/apart.sh COMMAND…"
         for name in SUBNETS:
             run("ip", "link", "add", name, "type", "bridge")
             run("ip", "link", "set", name, "up")

@@ -36,6 +36,12 @@ def stored(database: str) -> set[Key]:
     return set(found)
 
 
+def count_stored(database: str) -> int:
+    """How many readings there are."""
+    [[count]] = rows(database, "SELECT count(*) FROM reading")
+    return int(count)
+
+
 def stored_fields(database: str) -> dict[Key, dict[str, Any]]:
     """The fields of each reading, as in the array."""
     query = (
@@ -56,4 +62,4 @@ def longest_gap_s(database: str) -> float:
         ) AS gaps
     """
     [[found]] = rows(database, query)
-    return float(found)
+    return float(found or 0)  # None: of no bank there are two

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .client import Client
-from .engines import answers, answers_to_a_death, documented
+from .engines import answers, answers_to_a_death, documented, ready
 from .rabbitmq import Classic
 
 BUSY_S = 60.0
@@ -25,8 +25,9 @@ def test_a_cluster_does_what_the_table_says(nodes):
 
 @pytest.mark.parametrize("nodes", [Classic], indirect=True)
 def test_without_quorum_queues_nothing_is_acknowledged_while_the_node_of_a_reader_is_away(nodes):
+    ready([each.where for each in nodes])
     reader = Client(nodes[0].where, "facts-session")
-    reader.subscribe("facts/kept")
+    assert reader.subscribe("facts/kept") == 1
     reader.close()
     sender = Client(nodes[1].where)
     assert sender.publish("facts/kept", b"before", longest_s=BUSY_S)

@@ -51,11 +51,20 @@ def test_after_the_steps_of_the_page_a_reader_stores(tmp_path):
     (tmp_path / "systemctl").write_text(SYSTEMCTL)
     (tmp_path / "array.json").write_text(array_text(BATTERIES))
     done = subprocess.run(
-        [TREE, "--copy", "sh", "-euc", AROUND.format(steps=steps), tmp_path, HOUSE],
+        [
+            "timeout",
+            "300",
+            TREE,
+            "--copy",
+            "sh",
+            "-euc",
+            AROUND.format(steps=steps),
+            tmp_path,
+            HOUSE,
+        ],
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"stored: {BATTERIES}\n" in done.stdout

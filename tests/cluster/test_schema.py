@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from tests.support.bank import EXAMPLE
-from tests.support.broker import wait_until
+from tests.support.broker import LONGEST_WAIT_S, wait_until
 from tests.support.postgres import rows
 
 TOPIC = "eflex/home/house"
@@ -59,6 +59,19 @@ def test_a_month_begins_in_utc_wherever_the_database_is(database, store):
     assert months(database) == ["reading_2026_02", "reading_2026_03"]
     found = rows(database, "SELECT tableoid::regclass::text, count(*) FROM reading GROUP BY 1")
     assert sorted(found) == [("reading_2026_02", 1), ("reading_2026_03", 1)]
+
+
+def test_who_stores_in_a_new_month_together_makes_its_table_once(database, store, beside):
+    """All have seen that there is none before the first has made it."""
+    waiting = "SELECT FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = %s"
+    with psycopg.connect(database) as other:
+        other.execute("SELECT pg_advisory_xact_lock('reading'::regclass::oid::bigint)")
+        found = [beside(store, (f"2026-03-01T00:00:0{number % 2}", {})) for number in range(3)]
+        name = other.info.dbname
+        wait_until(lambda: len(rows(database, waiting, name)) == len(found), "all of them")
+        other.rollback()
+    assert sum(each.result(LONGEST_WAIT_S) for each in found) == 2
+    assert months(database) == ["reading_2026_03"]
 
 
 def test_what_is_there_stays_as_it_is(database, store):
@@ -216,9 +229,11 @@ def test_what_is_stored_while_its_day_is_summed_up_is_counted_later(
         assert summing.execute("SELECT roll_up('2027-01-01Z')").fetchone() == (True,)
         storing = beside(store, ("2025-05-31T12:00:00", cells(3210)))
         blocked(database)
-        assert beside(store, ("2025-06-03T12:00:01", cells(3401))).result() == 1  # another day
+        assert (
+            beside(store, ("2025-06-03T12:00:01", cells(3401))).result(LONGEST_WAIT_S) == 1
+        )  # another day
         summing.commit()
-        assert storing.result() == 1
+        assert storing.result(LONGEST_WAIT_S) == 1
     assert days(database)[0] == ("2025-05-31", 3200, "3205.0", 3210)
     assert roll_up(database) == 3
     assert days(database)[0] == ("2025-05-31", 3200, "3205.0", 3210)
@@ -234,7 +249,7 @@ def test_what_is_not_committed_while_its_day_is_summed_up_is_waited_for(
         summing = beside(roll_up, database)
         blocked(database)
         storing.commit()
-        assert summing.result() == 3
+        assert summing.result(LONGEST_WAIT_S) == 3
     assert days(database)[0] == ("2025-05-31", 3200, "3205.0", 3210)
 
 
@@ -248,10 +263,11 @@ def test_two_readers_do_not_sum_up_at_once(database, four_readings):
 def test_who_stores_waits_no_longer_when_summing_up_fails(database, four_readings, store):
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(
-            "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no''; END';"
+            "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql "
+            "AS 'BEGIN RAISE ''not now''; END';"
             "CREATE TRIGGER no BEFORE DELETE ON changed_day EXECUTE FUNCTION no()"
         )
-        with pytest.raises(psycopg.Error, match="no"):
+        with pytest.raises(psycopg.Error, match="not now"):
             connection.execute("SELECT roll_up('2027-01-01Z')")
         assert store(("2025-05-31T12:00:00", cells(3210))) == 1
 

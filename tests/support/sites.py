@@ -16,6 +16,7 @@ from eflexcan2mqtt.sinks.mqtt.kept import Kept, shown
 from eflexcan2mqtt.sources import simulator
 
 from .bank import FRAMES_PER_BURST, START, published
+from .markdown import tables
 
 BENCH = Path(__file__).parents[2] / "bench"
 BATTERIES = 14
@@ -40,25 +41,10 @@ WHO, STEP, COST, BEHIND = (
 Row = dict[str, str]
 
 
-def rows(file: str) -> list[tuple[list[str], list[str]]]:
-    """The rows of all tables of a results file, each with the heads of its columns."""
-    made: list[tuple[list[str], list[str]]] = []
-    head: list[str] = []
-    before = ""
-    for line in (BENCH / file).read_text().splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if line.startswith("| -"):
-            head = [cell.strip() for cell in before.strip("|").split("|")]
-            made.pop()
-        elif line.startswith("|"):
-            made.append((head, cells))
-        before = line
-    return made
-
-
 def figure(file: str, first: str) -> float:
     """The first figure of the row that begins so."""
-    [found] = [cells for _, cells in rows(file) if cells[0] == first]
+    found_in = tables((BENCH / file).read_text())
+    [found] = [cells for _, *rows in found_in for cells in rows if cells[0] == first]
     return float(next(cell for cell in found[1:] if cell))
 
 
@@ -171,9 +157,10 @@ def cores(steps: Sequence[Row], messages: float) -> float:
 def _steps() -> dict[str, list[Row]]:
     """Those of each broker."""
     found: dict[str, list[Row]] = {}
-    for head, cells in rows("FLEET.md"):
+    for head, *rows in tables((BENCH / "FLEET.md").read_text()):
         if head[0] == WHO:
-            found.setdefault(cells[0], []).append(dict(zip(head, cells, strict=True)))
+            for cells in rows:
+                found.setdefault(cells[0], []).append(dict(zip(head, cells, strict=True)))
     return found
 
 
