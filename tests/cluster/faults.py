@@ -64,7 +64,7 @@ class Faults:
             assert time.monotonic() < deadline, "no bank is connected"
             found = [(each, count) for each in self._nodes if (count := self._banks(each))]
         node, count = self._random.choice(found)
-        return node, f"{node.name}, of {count} banks,"
+        return node, f"{node.name}, which had {count} of the banks,"
 
     def _killed(self) -> str:
         node, name = self._node()
