@@ -9,5 +9,7 @@ set -euo pipefail
 exec unshare --net --mount --pid --fork --kill-child --mount-proc sh -euc '
   mkdir -p /run/netns
   mount -t tmpfs tmpfs /run/netns
+  # What a killed test leaves there ends with it, too.
+  mount -t tmpfs tmpfs /dev/shm
   ip link set lo up
   exec "$@"' sh "$@"
