@@ -247,7 +247,8 @@ BEGIN
     PERFORM pg_advisory_xact_lock('battery_day'::regclass::oid::bigint);
     PERFORM pg_advisory_xact_lock('changed_day'::regclass::oid::bigint);
     FOR name, month IN
-        -- By the name: all of pg_class may be looked at first, where no other name is a date.
+        -- Names are compared, not dates: PostgreSQL may begin with all of pg_class, and to_date() would
+        -- fail on the names of other tables.
         SELECT relname, to_date(relname, '"reading_"YYYY_MM')
         FROM pg_inherits JOIN pg_class ON oid = inhrelid
         WHERE inhparent = 'reading'::regclass AND relname ~ '^reading_\d{4}_\d\d$'

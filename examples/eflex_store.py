@@ -106,7 +106,8 @@ class Database:
             self._connection = psycopg.connect(
                 self._conninfo,
                 autocommit=True,
-                client_encoding="utf8",  # else what the database's has not could not be sent
+                # Also if the database has another one: so it says itself what it cannot store.
+                client_encoding="utf8",
                 connect_timeout=5,
                 tcp_user_timeout=20_000,
             )

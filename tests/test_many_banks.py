@@ -197,7 +197,7 @@ def test_the_link_says_that_the_whole_site_is_gone(central, site, reader):
 
 
 def test_the_link_says_that_nothing_comes_through_any_more(central, line, site, reader):
-    """After one and a half times its keepalive; a bank's status is not said then."""
+    """After one and a half times its keepalive; the status of a bank stays as it was."""
     status = f"{BANKS[0]}/status"
     reader.wait_for(LINK, "1")
     subprocess.run(

@@ -44,24 +44,25 @@ def parts(value: str) -> dict[str, Any]:
     """
     if "," not in value:
         return _parts(value)
-    every = list(_each_parts(value.split(",")))
+    every = list(_each_parts(value))
     places = [_place(each.pop("hostname"), each.pop("port", None)) for each in every]
     if any(each != every[0] for each in every):
         raise ValueError("expected all brokers with the same beginning, like mqtts://, and path")
     return {**every[0], "hostname": ", ".join(places)}
 
 
-def _each_parts(values: list[str]) -> Iterator[dict[str, Any]]:
-    for number, each in enumerate(values, 1):
+def _each_parts(value: str) -> Iterator[dict[str, Any]]:
+    texts = value.split(",")
+    for number, each in enumerate(texts, 1):
         try:
             yield _parts(each.strip())
         except ValueError as error:
-            raise ValueError(f"broker {number} of {len(values)}: {error}") from None
+            raise ValueError(f"broker {number} of {len(texts)}: {error}") from None
 
 
 def listed(hostname: str, port: int) -> tuple[Broker, ...]:
     """The brokers of a hostname from ``parts``; ``port`` is that of brokers without one."""
-    every = [_parts(each.strip()) for each in hostname.split(",")]
+    every = _each_parts(hostname)
     return tuple(Broker(each["hostname"], each.get("port", port)) for each in every)
 
 

@@ -63,15 +63,13 @@ def take_apart(found: Found) -> Iterator[Complaint]:
                     yield place, f"[mqtt] {key}: {expected}"
                 found["mqtt", key] = (place, value)
             place, port = found.get(("mqtt", "port"), (at, Mqtt.port))
-            if "port" not in parts and not _counts(port, parts["hostname"]):
+            if "port" not in parts and not _has_use(port, parts["hostname"]):
                 yield place, f"[mqtt] port: expected one of those in hostname, {at}, or no port"
 
 
-def _counts(port: int, hostname: str) -> bool:
-    """Whether a port has a broker, of a list or without one of its own; the usual one may not."""
-    without = 0
-    ports = {each.port for each in broker.listed(hostname, without)}
-    return port == Mqtt.port or not ports.isdisjoint({port, without})
+def _has_use(port: int, hostname: str) -> bool:
+    """Whether a line ``port`` is that of a broker; the usual one need not be: each INI has it."""
+    return port == Mqtt.port or any(each.port == port for each in broker.listed(hostname, port))
 
 
 def complete(found: Found, values: Values, ini: Path | None) -> Iterator[Complaint]:

@@ -62,6 +62,7 @@ class Faults:
         deadline = time.monotonic() + CONNECTED_S
         while not found:
             assert time.monotonic() < deadline, "no bank is connected"
+            time.sleep(0.1)
             found = [(each, count) for each in self._nodes if (count := self._banks(each))]
         node, count = self._random.choice(found)
         return node, f"{node.name}, which had {count} of the banks,"

@@ -229,9 +229,8 @@ def test_what_is_stored_while_its_day_is_summed_up_is_counted_later(
         assert summing.execute("SELECT roll_up('2027-01-01Z')").fetchone() == (True,)
         storing = beside(store, ("2025-05-31T12:00:00", cells(3210)))
         blocked(database)
-        assert (
-            beside(store, ("2025-06-03T12:00:01", cells(3401))).result(LONGEST_WAIT_S) == 1
-        )  # another day
+        another_day = beside(store, ("2025-06-03T12:00:01", cells(3401)))
+        assert another_day.result(LONGEST_WAIT_S) == 1
         summing.commit()
         assert storing.result(LONGEST_WAIT_S) == 1
     assert days(database)[0] == ("2025-05-31", 3200, "3205.0", 3210)
