@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from tests.support.bank import EXAMPLE, START
+from tests.support.broker import wait_until
 from tests.support.postgres import rows
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 HOUSE = "eflex/home/house"
+GROUP = ("--group", "store")
+"""Arguments of readers that share the arrays."""
+STORED_S = 30.0
 
 Key = tuple[str, str, int]
 """Topic, battery_id and time."""
@@ -63,3 +69,20 @@ def longest_gap_s(database: str) -> float:
     """
     [[found]] = rows(database, query)
     return float(found or 0)  # None: of no bank there are two
+
+
+def array(number: int, **changes: object) -> str:
+    """The array of a second: three batteries, whose charge is the number of the second."""
+    at = int(START) + number
+    return json.dumps(
+        [{**each, "battery_soc": number % 101, "time": at, **changes} for each in EXAMPLE]
+    )
+
+
+def all_stored(database: str, expected: set[Key]) -> None:
+    """Wait until the readings are there, and no others."""
+    with contextlib.suppress(AssertionError):
+        wait_until(lambda: count_stored(database) >= len(expected), longest_s=STORED_S)
+    found = stored(database)
+    assert sorted(expected - found) == []
+    assert sorted(found - expected) == []

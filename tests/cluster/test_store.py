@@ -5,54 +5,24 @@ What the banks send is seen by a subscriber of its own, whose session the broker
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import signal
 import time
-from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.support.bank import EXAMPLE, START
+from tests.support.bank import EXAMPLE
 from tests.support.broker import wait_until
 from tests.support.postgres import rows
 from tests.support.program import mqtt_ini, stop
-from tests.support.scripted_broker import OldBroker
 
-from .store import HOUSE, count_stored, keys, stored, stored_fields
+from .store import GROUP, HOUSE, all_stored, array, keys, stored, stored_fields
 
 BARN = "eflex/home/barn"
 BATTERIES = 14
 PACE = "4"
-GROUP = ("--group", "store")
-BOUNDLESS = ("allow_anonymous true", "max_inflight_messages 0", "max_queued_messages 0")
-STORED_S = 30.0
-UNSUPPORTED = [bytes([0x20, 2, 0, 1]), bytes([0x20, 3, 0, 0x84, 0])]
-"""CONNACK in the words of MQTT 3.1.1, as NATS answers, and of MQTT 5."""
-
-
-def array(number, **changes):
-    """The array of a second: three batteries, whose charge is the number of the second."""
-    at = int(START) + number
-    return json.dumps(
-        [{**each, "battery_soc": number % 101, "time": at, **changes} for each in EXAMPLE]
-    )
-
-
-@pytest.fixture
-def make_old():
-    """Brokers of MQTT 3.1.1 before the broker on a port."""
-    made = []
-
-    def make(port, answer=UNSUPPORTED[0]):
-        made.append(OldBroker(port, answer))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.close()
 
 
 @pytest.fixture
@@ -100,15 +70,6 @@ class Banks:
             stop(each)
         self._witness.catch_up()
         return keys(self.arrays())
-
-
-def all_stored(database, expected):
-    """Wait until the readings are there, and no others."""
-    with contextlib.suppress(AssertionError):
-        wait_until(lambda: count_stored(database) >= len(expected), longest_s=STORED_S)
-    found = stored(database)
-    assert sorted(expected - found) == []
-    assert sorted(found - expected) == []
 
 
 def test_a_reading_is_stored_as_it_was_sent(remembering_broker, make_store, publish, database):
@@ -329,73 +290,6 @@ def test_a_restart_of_mosquitto_loses_what_comes_for_a_group_that_is_away(
     all_stored(database, keys([(HOUSE, array(20))]))
 
 
-@pytest.mark.parametrize("answer", UNSUPPORTED, ids=["in 3.1.1", "in 5"])
-def test_a_broker_without_mqtt_5_gets_3_1_1_and_keeps_what_comes_while_the_reader_is_away(
-    remembering_broker, make_old, make_store, publish, database, answer
-):
-    old = make_old(remembering_broker.port, answer)
-    reader = make_store(old.port)
-    publish(array(0))
-    all_stored(database, keys([(HOUSE, array(0))]))
-    reader.end(signal.SIGKILL)
-    publish(*(array(each) for each in range(1, 20)))
-    reader.start()
-    all_stored(database, keys((HOUSE, array(each)) for each in range(20)))
-    assert old.levels() == [5, 4, 5, 4]
-    port = old.port
-    assert reader.said().splitlines() == 2 * [
-        f"127.0.0.1:{port}: this broker does not accept MQTT 5; MQTT 3.1.1 is used",
-        f"127.0.0.1:{port}: reads eflex/+/+, eflex/+/+/status, eflex/+/+/bank/attention",
-    ]
-
-
-def test_a_group_needs_mqtt_5(remembering_broker, make_old, make_store):
-    """NATS would take the subscription, and send nothing."""
-    old = make_old(remembering_broker.port)
-    reader = make_store(old.port, "store-1", *GROUP, reads=False)
-    assert reader.wait() == 78
-    assert reader.said() == (
-        f"127.0.0.1:{old.port}: this broker does not accept MQTT 5, as --group needs\n"
-    )
-
-
-def memory_mb(pid):
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1000
-
-
-def test_a_reader_does_not_take_more_than_it_can_hold(
-    make_broker, make_old, make_store, make_publish, postgres, database
-):
-    """With MQTT 3.1.1, this broker sends without end, and the database is away."""
-    broker = make_broker(*BOUNDLESS).start()
-    publish, old = make_publish(broker.port), make_old(broker.port)
-    reader = make_store(old.port)
-    before = memory_mb(reader.pid)
-    postgres.stop()
-    payloads = [
-        json.dumps([{**EXAMPLE[0], "time": int(START) + each, "filler": "x" * 30_000}])
-        for each in range(4000)
-    ]
-    publish(*payloads)
-    time.sleep(2)
-    assert 30 < memory_mb(reader.pid) - before < 110  # all of them have 120, and a batch 45
-    postgres.start()
-    all_stored(database, keys((HOUSE, each) for each in payloads))
-
-
-@pytest.mark.parametrize("version", ["5", "3.1.1"])
-def test_a_message_that_is_too_long_for_an_array_is_skipped(
-    remembering_broker, make_old, make_store, publish, database, version
-):
-    broker = remembering_broker if version == "5" else make_old(remembering_broker.port)
-    reader = make_store(broker.port)
-    publish(array(1), array(2, filler="x" * 1_000_000), array(3))
-    all_stored(database, keys([(HOUSE, array(1)), (HOUSE, array(3))]))
-    # With MQTT 5, the broker skips it.
-    assert ("bytes, and skipped" in reader.said()) == (version == "3.1.1")
-
-
 def test_the_reader_sums_up_days_that_are_over(remembering_broker, make_store, publish, database):
     reader = make_store(remembering_broker.port)
     publish(array(0), array(86_400))
@@ -407,104 +301,3 @@ def test_the_reader_sums_up_days_that_are_over(remembering_broker, make_store, p
     wait_until(lambda: rows(database, "SELECT count(*) FROM changed_day") == [(0,)], "the days")
     found = rows(database, "SELECT readings FROM battery_day")
     assert found == [(1,)] * 2 * len(EXAMPLE)
-
-
-@pytest.fixture
-def as_visitor(postgres, database):
-    """Arguments of a reader with a role and a password of its own."""
-    [[name]] = rows(database, "SELECT 'visitor_' || current_database()")
-    access = postgres.folder / "data" / "pg_hba.conf"
-    access.write_text(f"local all {name} scram-sha-256\n{access.read_text()}")
-    with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'right' IN ROLE eflex")
-        connection.execute("SELECT pg_reload_conf()")
-    return "--database", f"{database} user={name} password=right"
-
-
-@pytest.mark.parametrize(
-    ("trouble", "remedy", "said"),
-    [
-        pytest.param(*each, id=each[2])
-        for each in (
-            (
-                "ALTER ROLE visitor_{name} PASSWORD 'new'",
-                "ALTER ROLE visitor_{name} PASSWORD 'right'",
-                "password authentication failed",
-            ),
-            (
-                "ALTER ROLE visitor_{name} CONNECTION LIMIT 0",
-                "ALTER ROLE visitor_{name} CONNECTION LIMIT -1",
-                "too many connections",
-            ),
-            (
-                "ALTER DATABASE {name} SET default_transaction_read_only = on",
-                "ALTER DATABASE {name} RESET default_transaction_read_only",
-                "read-only transaction",
-            ),
-            (
-                "ALTER TABLE reading RENAME TO away",
-                "ALTER TABLE away RENAME TO reading",
-                "not exist",
-            ),
-        )
-    ],
-)
-def test_what_the_database_refuses_waits_until_it_takes_it(
-    remembering_broker, make_store, publish, database, as_visitor, trouble, remedy, said
-):
-    reader = make_store(remembering_broker.port, "store-1", *as_visitor)
-    publish(array(0))
-    all_stored(database, keys([(HOUSE, array(0))]))
-    with psycopg.connect(database, autocommit=True) as connection:
-        [name] = connection.execute("SELECT current_database()").fetchone()
-        connection.execute(trouble.format(name=name))
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s "
-            "AND pid <> pg_backend_pid()",
-            (name,),
-        )
-        publish(*(array(each) for each in range(1, 10)))
-        wait_until(lambda: said in reader.said(), said)
-        connection.execute("SET default_transaction_read_only = off")
-        connection.execute(remedy.format(name=name))
-    all_stored(database, keys((HOUSE, array(each)) for each in range(10)))
-    wait_until(lambda: reader.said().endswith("database: works again\n"), "the last line")
-    lines = reader.said().splitlines()
-    assert len(lines) == len(set(lines))
-
-
-def test_what_the_full_disk_of_the_database_does_not_take_waits_until_there_is_room(
-    remembering_broker, make_store, publish, postgres, database, small_tablespace
-):
-    small_tablespace.fill()
-    reader = make_store(remembering_broker.port)
-    payloads = [array(each) for each in range(500)]
-    publish(*payloads)
-    wait_until(lambda: "could not extend file" in reader.said(), "a full disk")
-    small_tablespace.free()
-    all_stored(database, keys((HOUSE, each) for each in payloads))
-
-
-def test_a_deadlock_is_tried_again(remembering_broker, make_store, publish, database):
-    # It looks for a deadlock once: when the other waits as well.
-    late = f"{database} options='-c deadlock_timeout=5s'"
-    reader = make_store(remembering_broker.port, "store-1", "--database", late)
-    first, last = min(ids := [each["battery_id"] for each in EXAMPLE]), max(ids)
-    insert = "INSERT INTO battery (topic, battery_id) VALUES (%s, %s)"
-    with psycopg.connect(database) as other:
-        other.execute("SET deadlock_timeout = '1h'")  # so that the reader is the one to end
-        other.execute(insert, (HOUSE, last))
-        publish(array(1))
-        wait_until(lambda: rows(database, "SELECT FROM pg_locks WHERE NOT granted"), "a lock")
-        other.execute(insert, (HOUSE, first))
-        other.rollback()
-    all_stored(database, keys([(HOUSE, array(1))]))
-    assert "database: deadlock detected" in reader.said()
-
-
-def test_a_connection_string_that_is_none_ends_the_reader(remembering_broker, make_store):
-    reader = make_store(
-        remembering_broker.port, "store-1", "--database", "databse=eflex", reads=False
-    )
-    assert reader.wait() == 2
-    assert reader.said().endswith('--database: invalid connection option "databse"\n')

@@ -91,6 +91,14 @@ def test_an_argument_that_is_none_ends_the_reader(remembering_broker, make_store
     assert f"error: argument {arguments[0]}: invalid" in reader.said()
 
 
+def test_a_connection_string_that_is_none_ends_the_reader(remembering_broker, make_store):
+    reader = make_store(
+        remembering_broker.port, "store-1", "--database", "databse=eflex", reads=False
+    )
+    assert reader.wait() == 2
+    assert reader.said().endswith('--database: invalid connection option "databse"\n')
+
+
 def messages(changes):
     return [json.dumps([{**EXAMPLE[0], **each}]) for each in changes]
 
